@@ -1,0 +1,40 @@
+# Everything lives in .venv; nothing is installed outside of it. Needs: python3 >= 3.11, make, PyPI.
+PYTHON ?= python3
+BIN := .venv/bin
+XDIST ?= -n 2
+
+.PHONY: help demo test lint bench clean
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.venv/.base: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "wfconform needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing wfconform into .venv ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.dev: .venv/.base
+	@echo "installing the development tools into .venv ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: .venv/.base ## check the embedded reference over real HTTP and write a report
+	$(BIN)/wfconform check --json reports/demo.json --junit reports/demo.xml
+
+test: .venv/.dev ## run the tests
+	$(BIN)/pytest $(XDIST) $(ARGS)
+
+lint: .venv/.dev ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev ## measure (ratios side by side, medians)
+	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+clean: ## remove what make made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .import_linter_cache dist
+	find reports -type f ! -name README.md ! -path 'reports/sample*' -delete

@@ -1,0 +1,53 @@
+"""Every exception of the package; the tree says whose fault it is and which exit code it becomes.
+
+WfconformError
+├── UserError            exit 2: the call, the target file or the environment is wrong
+│   ├── UsageError       an unknown requirement ID, level, role, option value
+│   └── ConfigError      the target file or a WFCONFORM_* variable
+├── TargetError          exit 3: the target could not be tested
+│   ├── Unreachable      no connection, no name, TLS refused
+│   └── NotTestable      reachable, yet not what it was said to be (wrong key, wrong base URL, wrong workflow id)
+└── HarnessError         exit 4: our own fault, never the target's
+"""
+
+
+class WfconformError(Exception):
+    """Base of all; `hint` tells what to do next."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UserError(WfconformError):
+    """The call or the configuration is wrong."""
+
+    exit_code = 2
+
+
+class UsageError(UserError):
+    """An unknown requirement ID, level, role or option value."""
+
+
+class ConfigError(UserError):
+    """The target file or an environment variable is wrong."""
+
+
+class TargetError(WfconformError):
+    """The target could not be tested."""
+
+    exit_code = 3
+
+
+class Unreachable(TargetError):
+    """Nothing answers where the target should be."""
+
+
+class NotTestable(TargetError):
+    """Something answers, but not the endpoint that was described."""
+
+
+class HarnessError(WfconformError):
+    """The harness itself failed."""

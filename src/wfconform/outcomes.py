@@ -1,0 +1,120 @@
+"""What drivers produce and reports read: verdicts, evidence, one result per requirement, the run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from wfconform.requirements import Level
+
+
+class Verdict(StrEnum):
+    """The verdict on one requirement; the order is from best to worst, the worst wins."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    NOT_TESTED = "not_tested"
+    EXPECTED_FAILURE = "expected_failure"
+    WARN = "warn"
+    FAIL = "fail"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One call as it went over the wire, secrets left out, bodies cut to a readable length.
+
+    sent_s: seconds since the run began; elapsed_ms: until the whole answer was there; status: None when `failure`
+    says why there was none.
+    """
+
+    request: str
+    request_body: str
+    status: int | None
+    response_body: str
+    sent_s: float
+    elapsed_ms: float
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One way in which a requirement was broken: what was expected, what came, where (a JSON path), and the turns.
+
+    at_turn: index into `turns` of the call that showed it, None when no single one did.
+    """
+
+    expected: str
+    actual: str
+    path: str = ""
+    scenario: str = ""
+    turns: tuple[TurnRecord, ...] = ()
+    at_turn: int | None = None
+    reproducer: str | None = None
+    reproduced: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementResult:
+    """The verdict on one requirement; `exercised` counts how often it really was put to the test."""
+
+    id: str
+    level: Level
+    verdict: Verdict
+    message: str = ""
+    exercised: int = 0
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a run as a whole cannot be trusted, and what it makes the exit code (3 or 4); `hint`: what to do next."""
+
+    exit_code: int
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run against one target: all that any report shows.
+
+    target: redacted description (name, base_url, roles, auth); level: what had to be tested for exit 0; started_at:
+    ISO 8601, UTC; partial: judged over a selection only; interrupted: ended by the user; calls, sessions: how many were made.
+    """
+
+    tool: Mapping[str, str]
+    target: Mapping[str, object]
+    level: str
+    seed: int
+    started_at: str
+    duration_s: float
+    results: tuple[RequirementResult, ...]
+    strict: bool = False
+    partial: bool = False
+    interrupted: bool = False
+    calls: int = 0
+    sessions: int = 0
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many requirements got each verdict."""
+        return {verdict.value: sum(r.verdict is verdict for r in self.results) for verdict in Verdict}
+
+    @property
+    def failed(self) -> tuple[RequirementResult, ...]:
+        """The results that make the target non-conforming: failed MUSTs, and under strict the warnings too."""
+        bad = {Verdict.FAIL, Verdict.WARN} if self.strict else {Verdict.FAIL}
+        return tuple(r for r in self.results if r.verdict in bad)
+
+    @property
+    def exit_code(self) -> int:
+        """0 conforms · 1 does not · 3 could not be tested · 4 the harness failed · 130 interrupted; order 4, 1, 3."""
+        codes = {problem.exit_code for problem in self.problems}
+        if any(r.verdict is Verdict.ERROR for r in self.results):
+            codes.add(4)
+        if self.failed:
+            codes.add(1)
+        if self.interrupted:
+            return 130
+        return next((code for code in (4, 1, 3) if code in codes), 0)
