@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 JsonObject = Mapping[str, Any]
 
+OTHER_ROLES = ("completes", "fails", "loops", "pauses", "slow", "versioned")
 _EMPTY_THREAD: JsonObject = MappingProxyType({"thread_to_node_inputs": {"0": {"node_run_inputs": []}}})
 _TEXT_THREAD: JsonObject = MappingProxyType(
     {
@@ -91,8 +92,8 @@ class Workflows:
 class Input:
     """How run_input is made: `start` for a first turn and a stop, `template` for a text (`{text}` is replaced)."""
 
-    start: JsonObject = _EMPTY_THREAD
-    template: JsonObject = _TEXT_THREAD
+    start: JsonObject = field(default_factory=lambda: _EMPTY_THREAD)
+    template: JsonObject = field(default_factory=lambda: _TEXT_THREAD)
 
     def with_text(self, text: str) -> dict[str, Any]:
         """Return a run_input that carries the text."""
@@ -131,17 +132,19 @@ class Target:
 
     @property
     def offers(self) -> frozenset[str]:
-        """What the target can be asked to show, in the words of the catalogue's `needs`."""
+        """What the target can be asked to show, in the words of the catalogue's `needs`.
+
+        Beyond those words: `auth` (it wants a key), `other` (a role other than conversation, on another workflow).
+        """
         flows = self.workflows
         given = {
             "conv": True,
             "end": flows.conversation_end is not None,
             "echo": flows.echoes,
             "active": flows.versioned is not None and flows.versioned.active is not None,
+            "auth": self.access.auth != "none",
+            "other": any(flows.id_of(role) not in (None, flows.conversation) for role in OTHER_ROLES),
             "key2": self.access.auth != "none" and self.access.second_api_key is not None,
-            **{
-                role: flows.id_of(role) is not None
-                for role in ("completes", "fails", "loops", "pauses", "slow", "versioned")
-            },
+            **{role: flows.id_of(role) is not None for role in OTHER_ROLES},
         }
         return frozenset(name for name, there in given.items() if there)

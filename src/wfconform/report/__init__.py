@@ -1,1 +1,1 @@
-"""report."""
+"""Reports: pure functions of a `Run`, one module for each form."""

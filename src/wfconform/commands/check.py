@@ -1,0 +1,120 @@
+"""`wfconform check`: resolve the target, run the suite, write the reports, return the exit code."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from wfconform.commands.interrupts import interrupts
+from wfconform.commands.outputs import Outputs
+from wfconform.commands.progress import progress_on
+from wfconform.commands.terminal import drop_closed_pipe, stderr_console, stdout_console
+from wfconform.config import Configured, Overrides, configure, parse_document, read_environment, resolve
+from wfconform.conformance.options import CheckOptions, Progress
+from wfconform.errors import UsageError
+from wfconform.outcomes import Run
+from wfconform.report import console as console_report
+from wfconform.report.text import plain
+from wfconform.requirements import required_at, select
+from wfconform.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCall:
+    """What the command line asks for; level None: full for the embedded reference, core for a target."""
+
+    overrides: Overrides
+    outputs: Outputs
+    level: str | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    strict: bool = False
+    seed: int = 1
+    concurrency: int = 8
+    quiet: bool = False
+    no_color: bool = False
+
+
+def check(call: CheckCall) -> int:
+    """Check a target and report; returns the exit code of the run."""
+    call = replace(call, only=_patterns("--only", call.only), skip=_patterns("--skip", call.skip))
+    _refuse_empty_selection(call)
+    if call.level is not None:
+        required_at(call.level)
+    configured = resolve(call.overrides)
+    call.outputs.prepare()
+    if configured is not None:
+        return _report(call, _run(call, configured, level=call.level or "core"))
+    with _embedded_reference(call.overrides) as embedded:
+        return _report(call, _run(call, embedded, level=call.level or "full"))
+
+
+def _patterns(option: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    patterns = tuple(part.strip() for item in given for part in item.split(",") if part.strip())
+    if given and not patterns:
+        raise UsageError(f"{option}: names no requirement", hint=f"for example {option} TRN,EXE-001")
+    return patterns
+
+
+def _refuse_empty_selection(call: CheckCall) -> None:
+    everything = select(call.only) if call.only else None
+    skipped = select(call.skip)
+    if everything is not None and everything <= skipped:
+        raise UsageError("--only and --skip together leave nothing to test", hint="skip less, or select more")
+
+
+def _run(call: CheckCall, configured: Configured, *, level: str) -> Run:
+    stderr = stderr_console(no_color=call.no_color)
+    options = CheckOptions(
+        level=level, only=call.only, skip=call.skip, strict=call.strict, seed=call.seed, concurrency=call.concurrency
+    )
+    if not call.quiet:
+        url = plain(configured.target.access.base_url)
+        stderr.print(Text(f"checking {url} at level {level}, seed {call.seed}"), soft_wrap=True)
+    with progress_on(stderr, quiet=call.quiet) as progress:
+        run = asyncio.run(_supervised(configured.target, options, progress, stderr))
+    return replace(run, notes=configured.notes + run.notes)
+
+
+async def _supervised(target: Target, options: CheckOptions, progress: Progress | None, stderr: Console) -> Run:
+    from wfconform.conformance import run_check
+
+    with interrupts(stderr) as interrupted:
+        return await run_check(target, options, progress=progress, interrupted=interrupted)
+
+
+def _report(call: CheckCall, run: Run) -> int:
+    """Write the files, then print; a closed pipe changes nothing about the verdict."""
+    try:
+        try:
+            call.outputs.write(run)
+        finally:
+            make = stderr_console if call.outputs.takes_stdout else stdout_console
+            console = make(no_color=call.no_color)
+            console_report.show(run, console, quiet=call.quiet)
+            console.file.flush()
+    except BrokenPipeError:
+        drop_closed_pipe()
+    return run.exit_code
+
+
+@contextmanager
+def _embedded_reference(overrides: Overrides) -> Iterator[Configured]:
+    """Serve the reference on a loopback port with its development keys, and yield it as a target."""
+    from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, embedded_app, serving
+
+    app = embedded_app(api_key=DEVELOPMENT_KEY, second_api_key=SECOND_DEVELOPMENT_KEY)
+    keys = {"EMBEDDED_KEY": DEVELOPMENT_KEY, "EMBEDDED_SECOND_KEY": SECOND_DEVELOPMENT_KEY}
+    timeout_s = read_environment().timeout_s if overrides.timeout_s is None else overrides.timeout_s
+    with serving(app) as base_url:
+        document = parse_document(_with_keys(describe(base_url), *keys), source="the embedded reference")
+        yield configure(document, environ=keys, overrides=Overrides(timeout_s=timeout_s))
+
+
+def _with_keys(description: Mapping[str, Any], first: str, second: str) -> dict[str, Any]:
+    table = {**description["target"], "api_key_env": first, "second_api_key_env": second}
+    return {**description, "target": table}

@@ -1,0 +1,174 @@
+"""Plays one scenario through a driver: sends what it yields, hands all traffic to the ledger, stops what stays open."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from wfconform.conformance.admission import Admission
+from wfconform.conformance.http import HttpDriver
+from wfconform.scenarios import Client, ScenarioSpec, Send, Together, Wait
+from wfconform.session import Answer, Busy, Finding, Indeterminate, Kind, Ledger, Lenient, NotProcessed, NotSent, Valid
+from wfconform.session.states import TERMINAL
+from wfconform.wire import Credential, Exchange, Failure, Request, minimal_body, observe, reply_to
+
+PATIENCE_S = 20.0  # for a request that was not processed, while others hold runs open
+PATIENCE_ALONE_S = 6.0
+BUSY_STARTS = frozenset({409, 423})  # a start refused because too many runs are open
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+
+Sleep = Callable[[float], Awaitable[None]]
+OnFinding = Callable[["Played", Exchange, Finding], None]
+
+
+@dataclass(slots=True)
+class Played:
+    """A scenario as it went. cut_short: why it did not reach its end, "" when it did; retry: worth another try."""
+
+    name: str
+    exchanges: list[Exchange] = field(default_factory=list)
+    cut_short: str = ""
+    retry: bool = False
+    waited: int = 0
+    left_open: int = 0
+
+
+@dataclass(slots=True)
+class Player:
+    """What all scenarios of a run share. ended: set when the user wants to stop."""
+
+    ledger: Ledger
+    client_for: Callable[[str], Client]
+    admission: Admission
+    on_finding: OnFinding
+    ended: asyncio.Event
+    sleep: Sleep = asyncio.sleep
+
+    async def play(self, spec: ScenarioSpec, driver: HttpDriver) -> Played:
+        """Run a scenario to its end, or to the first valid request that got no answer."""
+        played = Played(spec.name)
+        client = self.client_for(spec.name)
+        scenario = spec.run(client)
+        opened: dict[str, Request] = {}
+        try:
+            reply: Any = None
+            while not self.ended.is_set():
+                operation = scenario.send(reply)
+                reply = await self._do(operation, driver, played, opened)
+                if played.cut_short:
+                    break
+        except StopIteration:
+            pass
+        finally:
+            scenario.close()
+            await self._stop_open(played, driver, client, opened)
+        return played
+
+    async def _do(self, operation: Any, driver: HttpDriver, played: Played, opened: dict[str, Request]) -> Any:
+        if isinstance(operation, Wait):
+            await self._pause(operation.seconds)
+            return None
+        timed = operation.sends if isinstance(operation, Together) else ((0.0, operation),)
+        exchanges = await asyncio.gather(*(self._deliver(driver, played, send, delay) for delay, send in timed))
+        for send, exchange in zip((send for _, send in timed), exchanges, strict=True):
+            played.exchanges.append(exchange)
+            _note_run(exchange, opened)
+            send.session.learn(exchange)
+        for exchange, finding in observe(self.ledger, *exchanges):
+            self.on_finding(played, exchange, finding)
+        played.cut_short, played.retry = _cut(exchanges)
+        return exchanges if isinstance(operation, Together) else exchanges[0]
+
+    async def _pause(self, seconds: float) -> None:
+        waiting = asyncio.ensure_future(self.ended.wait())
+        sleeping = asyncio.ensure_future(self.sleep(seconds))
+        await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (waiting, sleeping):
+            task.cancel()
+
+    async def _deliver(self, driver: HttpDriver, played: Played, send: Send, delay_s: float) -> Exchange:
+        """Send after a delay; send again, as a new attempt and for a while, what the target says it did not process."""
+        if delay_s:
+            await self.sleep(delay_s)
+        request, waited_s, pause_s = send.request, 0.0, FIRST_PAUSE_S
+        while True:
+            exchange = await driver.send(request)
+            wait_s = self._wait_before_retry(exchange, pause_s)
+            patience_s = PATIENCE_ALONE_S if self.admission.alone else PATIENCE_S
+            if wait_s is None or waited_s + wait_s > patience_s or self.ended.is_set():
+                return exchange
+            played.exchanges.append(exchange)
+            played.waited += 1
+            for _, finding in observe(self.ledger, replace(exchange, request=replace(request, intent=Busy()))):
+                self.on_finding(played, exchange, finding)
+            if request.kind is Kind.FIRST:
+                self.admission.lower()
+            await self._pause(wait_s)
+            waited_s += wait_s
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            request = replace(request, attempt=request.attempt + 1)
+
+    def _wait_before_retry(self, exchange: Exchange, pause_s: float) -> float | None:
+        """Return how long to wait before a new attempt, None when there must be none."""
+        request = exchange.request
+        refused_start = (
+            request.kind is Kind.FIRST
+            and isinstance(request.intent, Valid)
+            and exchange.failure is None
+            and exchange.status in BUSY_STARTS
+        )
+        if not refused_start and not isinstance(reply_to(exchange), NotProcessed):
+            return None
+        if isinstance(request.intent, Busy):
+            return None
+        told = exchange.header("retry-after") or ""
+        return max(pause_s, float(told)) if told.isascii() and told.isdigit() else max(pause_s, 0.5)
+
+    async def _stop_open(self, played: Played, driver: HttpDriver, client: Client, opened: dict[str, Request]) -> None:
+        """Stop every run that this scenario was told of and that has not ended."""
+        left = [id for id in opened if self.ledger.status_of(id) not in TERMINAL]
+        for index, run_id in enumerate(left):
+            body = minimal_body(client.input.without_text(), run_id=run_id, command="stop")
+            second = opened[run_id].credential is Credential.SECOND
+            stop = Request(
+                Kind.STOP,
+                opened[run_id].workflow_id,
+                intent=Lenient(),
+                run_id=run_id,
+                json=body,
+                credential=Credential.SECOND if second else Credential.FIRST,
+            )
+            reply = reply_to(await self._deliver(driver, played, Send(stop, client.session()), 0.0))
+            if isinstance(reply, NotSent):
+                played.left_open += len(left) - index
+                return
+            played.left_open += isinstance(reply, Indeterminate | NotProcessed)
+
+
+def _note_run(exchange: Exchange, opened: dict[str, Request]) -> None:
+    reply = reply_to(exchange)
+    if isinstance(reply, Answer) and reply.run_id is not None:
+        opened.setdefault(reply.run_id, exchange.request)
+
+
+def _cut(exchanges: list[Exchange]) -> tuple[str, bool]:
+    """Tell why a scenario cannot go on, if so, and whether another try may help."""
+    valid = [exchange for exchange in exchanges if isinstance(exchange.request.intent, Valid)]
+    lost = [exchange for exchange in valid if not isinstance(reply_to(exchange), Answer)]
+    unreached = [exchange for exchange in exchanges if exchange.failure is Failure.NOT_SENT]
+    if unreached:
+        return f"no connection: {unreached[0].detail}", True
+    if not lost or len(lost) < len(valid):
+        return "", False
+    last = lost[0]
+    what = f"{last.failure}: {last.detail}" if last.failure else f"status {last.status}"
+    retry = last.failure is Failure.CLOSED_IDLE or isinstance(reply_to(last), NotProcessed)
+    return f"a valid request got no answer ({what})", retry
+
+
+def random_digits(seed: str) -> Callable[[int], str]:
+    """Return a source of hexadecimal digits that a seed repeats."""
+    source = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    return lambda count: f"{source.getrandbits(4 * count):0{count}x}"

@@ -1,0 +1,87 @@
+"""The first calls: is this the endpoint, with this key and this workflow? At most four round trips."""
+
+from collections.abc import Awaitable, Callable
+
+from wfconform.outcomes import Problem
+from wfconform.scenarios import Client, Send
+from wfconform.session import Answer, Kind, NotProcessed, Refused, Unreadable
+from wfconform.target import Target
+from wfconform.wire import Credential, Exchange, reply_to
+
+Deliver = Callable[[Send], Awaitable[Exchange]]
+
+_KEY_HINT = "check the key in the variable that api_key_env names, and the headers that the deployment wants"
+_URL_HINT = "base_url is what stands before /v1/workflows/…, with its path prefix if there is one"
+_ROLE_HINT = "set workflows.conversation in the target file, or --workflow conversation=ID"
+
+
+async def preflight(target: Target, client: Client, deliver: Deliver) -> Problem | None:
+    """Open a session and stop it; return why nothing can be tested, None when all is well."""
+    session = client.session()
+    first = await deliver(session.start())
+    reply = reply_to(first)
+    if isinstance(reply, Answer):
+        if session.live:
+            await deliver(session.stop())
+        return None
+    if first.status in (401, 403):
+        return Problem(3, f"the target refuses the key ({first.status})", _KEY_HINT)
+    if isinstance(reply, NotProcessed):
+        return Problem(3, f"the target kept answering {first.status} to a first turn", "try again later")
+    if first.failure is not None:
+        return _no_answer(target, first)
+    if isinstance(reply, Unreadable) and 300 <= first.status < 400:  # type: ignore[operator]
+        where = first.header("location") or "nowhere"
+        return Problem(3, f"the target redirects ({first.status}) to {where[:200]}", f"give the final URL: {_URL_HINT}")
+    if _is_html(first) or first.status in (404, 405, 410):
+        return await _wrong_place(target, client, deliver, first)
+    return Problem(3, f"a first turn of the role conversation was answered {first.status}", _ROLE_HINT)
+
+
+def _no_answer(target: Target, exchange: Exchange) -> Problem:
+    url = target.access.base_url
+    if exchange.failure == "not sent":
+        return Problem(3, f"{url} cannot be reached: {exchange.detail}", _reaching_hint(exchange.detail))
+    return Problem(3, f"{url} gave no complete answer to a first turn: {exchange.failure}: {exchange.detail}")
+
+
+def _reaching_hint(detail: str) -> str:
+    lowered = detail.lower()
+    if "certificate" in lowered or "ssl" in lowered or "tls" in lowered:
+        return "check the scheme and the certificate; --insecure tests without verifying it"
+    if "name" in lowered or "resolve" in lowered or "getaddrinfo" in lowered:
+        return "check the host name in base_url"
+    return "is the server running, on that host and port?"
+
+
+async def _wrong_place(target: Target, client: Client, deliver: Deliver, first: Exchange) -> Problem:
+    """Tell a base URL that leads elsewhere from a workflow id that the endpoint does not know."""
+    shown = f"{first.status}{' with an HTML page' if _is_html(first) else ''}"
+    url = target.access.base_url
+    if await _is_the_endpoint(target, client, deliver, first):
+        id = target.workflows.conversation
+        return Problem(
+            3, f"the endpoint does not know the workflow {id} of the role conversation ({shown})", _ROLE_HINT
+        )
+    return Problem(3, f"the execute endpoint is not at {url} (a first turn was answered {shown})", _URL_HINT)
+
+
+async def _is_the_endpoint(target: Target, client: Client, deliver: Deliver, first: Exchange) -> bool:
+    """An endpoint refuses a malformed id, or a missing key, in another way than an unknown workflow."""
+    if _is_html(first):
+        return False
+    session = client.session()
+    if target.access.auth != "none":
+        keyless = session.start(intent=Refused(), expects=()).but(credential=Credential.NONE)
+        answered = await deliver(keyless)
+        if answered.status in (401, 403):
+            return True
+    path = "/v1/workflows/zzz/execute"
+    malformed = session.start(intent=Refused(), expects=()).but(path=path, kind=Kind.OTHER, probes_endpoint=False)
+    answered = await deliver(malformed)
+    return answered.status in (400, 422)
+
+
+def _is_html(exchange: Exchange) -> bool:
+    kind = (exchange.header("content-type") or "").lower()
+    return "html" in kind or exchange.body.lstrip()[:1] == b"<"

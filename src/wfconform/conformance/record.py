@@ -1,0 +1,115 @@
+"""What a run has shown so far: per requirement, how often it held and how it was broken."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from wfconform.outcomes import Evidence, TurnRecord
+from wfconform.scenarios.expectations import ROLE_PREFIX
+from wfconform.session import Broken, Finding
+from wfconform.target import Access, Secret
+from wfconform.wire import Exchange
+
+EVIDENCE_LIMIT = 5  # kept of each requirement
+TURNS_LIMIT = 16  # kept of each evidence
+TEXT_LIMIT = 2000  # characters kept of a body
+_CREDENTIALS = {
+    "second": " [second key]",
+    "none": " [no key]",
+    "wrong": " [wrong key]",
+    "wrong_scheme": " [wrong key and scheme]",
+}
+
+
+@dataclass(slots=True)
+class Record:
+    """One requirement: how often it held, the evidence of how it was broken (the first few), how often that was."""
+
+    held: int = 0
+    broken: int = 0
+    evidence: list[Evidence] = field(default_factory=list)
+
+
+class Recorder:
+    """All requirements of a run, and the roles that did not behave as declared."""
+
+    def __init__(self, access: Access, *, begun_s: float) -> None:
+        self.records: dict[str, Record] = {}
+        self.roles: dict[str, str] = {}
+        self._secrets = _secrets(access)
+        self._begun_s = begun_s
+
+    def take(self, finding: Finding, exchange: Exchange, scenario: str, log: Sequence[Exchange]) -> bool:
+        """Take in a finding; `log` is the scenario's traffic so far. Return whether it broke something new."""
+        if finding.id.startswith(ROLE_PREFIX):
+            if finding.broken:
+                said = f"{self.redact(finding.broken.actual)}, expected {finding.broken.expected}"
+                self.roles.setdefault(finding.id.removeprefix(ROLE_PREFIX), said)
+            return False
+        record = self.records.setdefault(finding.id, Record())
+        if finding.broken is None:
+            record.held += 1
+            return False
+        record.broken += 1
+        if len(record.evidence) < EVIDENCE_LIMIT and all(one.scenario != scenario for one in record.evidence):
+            record.evidence.append(self._evidence(finding.broken, exchange, scenario, log))
+        return record.broken == 1
+
+    def redact(self, text: str) -> str:
+        """Replace every secret of the run."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _evidence(self, broken: Broken, exchange: Exchange, scenario: str, log: Sequence[Exchange]) -> Evidence:
+        session = [one for one in log if one is exchange or _same_session(one, exchange)]
+        end = session.index(exchange) + 1 if exchange in session else len(session)
+        turns = session[max(0, end - TURNS_LIMIT) : end]
+        return Evidence(
+            expected=broken.expected,
+            actual=self.redact(broken.actual),
+            path=broken.path,
+            scenario=scenario,
+            turns=tuple(map(self.turn, turns)),
+            at_turn=len(turns) - 1 if turns else None,
+        )
+
+    def turn(self, exchange: Exchange) -> TurnRecord:
+        """Return a call as reports show it."""
+        request = exchange.request
+        query = "?" + "&".join(f"{key}={value[:100]}" for key, value in request.query) if request.query else ""
+        who = _CREDENTIALS.get(request.credential.value, "")
+        again = f" [attempt {request.attempt}]" if request.attempt > 1 else ""
+        failure = f"{exchange.failure}: {exchange.detail}" if exchange.failure else ""
+        return TurnRecord(
+            request=self.redact(f"{request.method} {request.target_path}{query}{who}{again}"),
+            request_body=self._text(_sent_body(exchange)),
+            status=exchange.status,
+            response_body=self._text(exchange.body[: TEXT_LIMIT * 4].decode("utf-8", "replace")),
+            sent_s=round(exchange.sent_s - self._begun_s, 4),
+            elapsed_ms=round(exchange.elapsed_s * 1000, 2),
+            failure=self.redact(failure),
+        )
+
+    def _text(self, text: str) -> str:
+        text = self.redact(text).encode("utf-8", "replace").decode()
+        return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} … ({len(text)} characters or more)"
+
+
+def _sent_body(exchange: Exchange) -> str:
+    request = exchange.request
+    if request.raw is not None:
+        return request.raw[: TEXT_LIMIT * 4].decode("utf-8", "replace")
+    return "" if request.json is None else json.dumps(request.json, ensure_ascii=False)
+
+
+def _same_session(one: Exchange, other: Exchange) -> bool:
+    mine, theirs = one.request, other.request
+    return mine.token is not None and mine.token == theirs.token
+
+
+def _secrets(access: Access) -> tuple[str, ...]:
+    values: list[Secret | None] = [access.api_key, access.second_api_key, *access.headers.values()]
+    values += (access.second_headers or {}).values()
+    shown = {value.reveal() for value in values if value is not None}
+    return tuple(sorted((value for value in shown if len(value) > 3), key=len, reverse=True))

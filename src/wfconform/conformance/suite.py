@@ -1,0 +1,228 @@
+"""The suite: every scenario that the target can show, played concurrently, judged into a Run."""
+
+import asyncio
+import contextlib
+import time
+from datetime import UTC, datetime
+
+import wfconform
+from wfconform.conformance.admission import Admission
+from wfconform.conformance.http import ASGIApp, HttpDriver, tls_context
+from wfconform.conformance.lifespan import lifespan
+from wfconform.conformance.options import CheckOptions, Progress
+from wfconform.conformance.play import Played, Player, random_digits
+from wfconform.conformance.preflight import preflight
+from wfconform.conformance.record import Recorder
+from wfconform.conformance.verdicts import problems, results
+from wfconform.errors import UsageError
+from wfconform.outcomes import Problem, Run
+from wfconform.requirements import catalogue, required_at, select
+from wfconform.scenarios import Client, ScenarioSpec, Send
+from wfconform.scenarios import catalogue as scenarios
+from wfconform.session import Finding, Kind, Ledger
+from wfconform.target import Target
+from wfconform.wire import Exchange, observe
+
+GRACE_S = 3.0  # what a call in flight gets when the user wants to stop
+
+
+async def run_check(
+    target: Target,
+    options: CheckOptions,
+    *,
+    app: ASGIApp | None = None,
+    progress: Progress | None = None,
+    interrupted: asyncio.Event | None = None,
+) -> Run:
+    """Check a target and return what was found; an unreachable one is a Run with a problem, not an exception.
+
+    app: call this ASGI application in-process instead of the network. interrupted: set it to end the check early; what
+    was found until then is returned. Raises UsageError for an unknown level or requirement.
+    """
+    required_at(options.level)
+    selected = _selection(options)
+    if not selected:
+        raise UsageError("--only and --skip leave no requirement", hint="`wfconform requirements` lists them")
+    stop = interrupted or asyncio.Event()
+    check = _Check(target, options, selected=selected, app=app, progress=progress, interrupted=stop)
+    async with lifespan(app) if app is not None else contextlib.nullcontext():
+        return await check.run()
+
+
+def _selection(options: CheckOptions) -> frozenset[str]:
+    chosen = select(options.only) if options.only else frozenset(catalogue())
+    return chosen - select(options.skip)
+
+
+class _Check:
+    """One run: what its parts share."""
+
+    def __init__(
+        self,
+        target: Target,
+        options: CheckOptions,
+        *,
+        selected: frozenset[str],
+        app: ASGIApp | None,
+        progress: Progress | None,
+        interrupted: asyncio.Event,
+    ) -> None:
+        self.target, self.options, self.selected = target, options, selected
+        self.app, self.progress, self.interrupted = app, progress, interrupted
+        self.begun_s = time.monotonic()
+        self.started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self.tls = tls_context(target.access)
+        self.recorder = Recorder(target.access, begun_s=self.begun_s)
+        self.ledger = Ledger(session_ttl_s=target.session_ttl_s)
+        self.played: dict[str, Played] = {}
+        self.done = self.total = 0
+        self.player = Player(
+            ledger=self.ledger,
+            client_for=self._client,
+            admission=Admission(options.concurrency),
+            on_finding=self._found,
+            ended=interrupted,
+        )
+
+    async def run(self) -> Run:
+        fatal = await self._preflight()
+        if fatal is None:
+            await self._play_all()
+        return self._made(fatal)
+
+    # --- the parts
+
+    async def _preflight(self) -> Problem | None:
+        log = Played("first contact")
+        self.played[log.name] = log
+
+        async with self._driver() as driver:
+
+            async def deliver(send: Send) -> Exchange:
+                exchange = await driver.send(send.request)
+                log.exchanges.append(exchange)
+                send.session.learn(exchange)
+                for _, finding in observe(self.ledger, exchange):
+                    self._found(log, exchange, finding)
+                return exchange
+
+            return await preflight(self.target, self._client("first contact"), deliver)
+
+    async def _play_all(self) -> None:
+        offers = self.target.offers
+        specs = [spec for spec in scenarios() if spec.needs <= offers and not self.selected.isdisjoint(spec.proves)]
+        self.total = len(specs)
+        tasks = [asyncio.create_task(self._play(spec)) for spec in specs]
+        watch = asyncio.create_task(self._end_when_interrupted(tasks))
+        try:
+            await asyncio.gather(*tasks, return_exceptions=False)
+        except asyncio.CancelledError:
+            if not self.interrupted.is_set():
+                raise
+        finally:
+            watch.cancel()
+        for spec in specs:
+            if self.played.get(spec.name, Played("")).retry and not self.interrupted.is_set():
+                await self._play(spec)
+
+    async def _end_when_interrupted(self, tasks: list[asyncio.Task[None]]) -> None:
+        await self.interrupted.wait()
+        await asyncio.wait(tasks, timeout=GRACE_S)
+        for task in tasks:
+            task.cancel()
+
+    async def _play(self, spec: ScenarioSpec) -> None:
+        async with self.player.admission.slot():
+            if self.interrupted.is_set():
+                return
+            async with self._driver() as driver:
+                self.played[spec.name] = await self.player.play(spec, driver)
+        self.done += 1
+        if self.progress:
+            self.progress.scenario_done(name=spec.name, done=min(self.done, self.total), total=self.total)
+
+    def _driver(self) -> HttpDriver:
+        return HttpDriver(self.target.access, app=self.app, tls=self.tls)
+
+    def _client(self, scenario: str) -> Client:
+        team = self.target.access.headers.get("teamid")
+        return Client(
+            workflows=self.target.workflows,
+            hexes=random_digits(f"{self.options.seed}:{scenario}"),
+            input=self.target.input,
+            second_workflow=self.target.second_workflow,
+            team_id=team.reveal() if team else None,
+        )
+
+    def _found(self, played: Played, exchange: Exchange, finding: Finding) -> None:
+        new = self.recorder.take(finding, exchange, played.name, played.exchanges)
+        if new and self.progress and finding.id in self.selected:
+            self.progress.violated(requirement_id=finding.id, scenario=played.name)
+
+    # --- the outcome
+
+    def _made(self, fatal: Problem | None) -> Run:
+        partial = self.selected != frozenset(catalogue())
+        judged = results(self.recorder, self.target, self.selected)
+        found = (
+            [fatal]
+            if fatal
+            else problems(
+                judged,
+                level=self.options.level,
+                target=self.target,
+                recorder=self.recorder,
+                played=self.played,
+                partial=partial,
+            )
+        )
+        calls = [exchange for played in self.played.values() for exchange in played.exchanges]
+        return Run(
+            tool={"name": "wfconform", "version": wfconform.__version__},
+            target=_described(self.target, self.recorder),
+            level=self.options.level,
+            seed=self.options.seed,
+            started_at=self.started_at,
+            duration_s=round(time.monotonic() - self.begun_s, 3),
+            results=judged,
+            strict=self.options.strict,
+            partial=partial,
+            interrupted=self.interrupted.is_set(),
+            calls=len(calls),
+            sessions=sum(call.request.kind is Kind.FIRST and call.status == 200 for call in calls),
+            problems=tuple(found),
+            notes=tuple(self._notes()),
+        )
+
+    def _notes(self) -> list[str]:
+        waited = sum(played.waited for played in self.played.values())
+        left = sum(played.left_open for played in self.played.values())
+        notes = [
+            f"the scenario {name} ended early: {played.cut_short}"
+            for name, played in self.played.items()
+            if played.cut_short and not played.retry
+        ]
+        if waited:
+            notes.append(f"{waited} requests were not processed at first (429, 503, a refused start) and sent again")
+        if self.player.admission.limit < self.options.concurrency:
+            notes.append(f"ran {self.player.admission.limit} scenarios at once: the target refused to open more runs")
+        if left:
+            notes.append(f"{left} runs could not be stopped at the end")
+        return notes
+
+
+def _described(target: Target, recorder: Recorder) -> dict[str, object]:
+    """Return the target as reports name it: no secret in it."""
+    flows = target.workflows
+    roles = {role: flows.id_of(role) for role in ("conversation", *_ROLES)}
+    return {
+        "name": target.name,
+        "base_url": recorder.redact(target.access.base_url),
+        "auth": target.access.auth,
+        "roles": {role: id for role, id in roles.items() if id is not None},
+        "second_tenant": "key2" in target.offers,
+        "echoes": flows.echoes,
+    }
+
+
+_ROLES = ("completes", "fails", "loops", "pauses", "slow", "versioned")

@@ -1,0 +1,131 @@
+"""Records to verdicts: one result per requirement, and the problems that make a run untrustworthy."""
+
+from collections.abc import Mapping, Sequence
+
+from wfconform.conformance.play import Played
+from wfconform.conformance.record import Record, Recorder
+from wfconform.outcomes import Problem, RequirementResult, Verdict
+from wfconform.requirements import FULL_ACCESS, Level, Requirement, catalogue, required_at
+from wfconform.target import Target
+
+_OFFERS_IN_WORDS = {
+    "conv": "the role conversation",
+    "end": "conversation_end",
+    "echo": "echoes = true",
+    "key2": "a second tenant's key (second_api_key_env)",
+    "active": "versioned.active",
+    "mongo": "storage access",
+    "restart": "a restart command",
+    "auth": "a key (auth)",
+}
+_OUTSIDE = {
+    "DUR": "tested at level durable only, which this version does not have",
+    "LOD": "tested by a load run only, which this version does not have",
+}
+
+
+def results(recorder: Recorder, target: Target, selected: frozenset[str]) -> tuple[RequirementResult, ...]:
+    """Return a result for every selected requirement, in catalogue order."""
+    return tuple(
+        _result(requirement, recorder.records.get(requirement.id, Record()), target)
+        for requirement in catalogue().values()
+        if requirement.id in selected
+    )
+
+
+def _result(requirement: Requirement, record: Record, target: Target) -> RequirementResult:
+    reason = target.expected_failures.get(requirement.id)
+    verdict, message = _verdict(requirement, record, target)
+    if reason is not None:
+        verdict, message = _against_expectation(verdict, message, reason)
+    return RequirementResult(
+        id=requirement.id,
+        level=requirement.level,
+        verdict=verdict,
+        message=message,
+        exercised=record.held + record.broken,
+        evidence=tuple(record.evidence),
+    )
+
+
+def _verdict(requirement: Requirement, record: Record, target: Target) -> tuple[Verdict, str]:
+    if record.broken:
+        first = record.evidence[0]
+        times = f" ({record.broken} times)" if record.broken > 1 else ""
+        where = f" at {first.path}" if first.path else ""
+        bad = Verdict.FAIL if requirement.level is Level.MUST else Verdict.WARN
+        return bad, f"expected {first.expected}, got {first.actual}{where}{times}"
+    if record.held:
+        return Verdict.PASS, ""
+    return Verdict.NOT_TESTED, _why_not_tested(requirement, target)
+
+
+def _against_expectation(verdict: Verdict, message: str, reason: str) -> tuple[Verdict, str]:
+    if verdict in (Verdict.FAIL, Verdict.WARN):
+        return Verdict.EXPECTED_FAILURE, f"{reason} [{message}]"
+    if verdict is Verdict.PASS:
+        return Verdict.FAIL, f"passes, though it was expected to fail ({reason}): remove it from [expected_failures]"
+    return verdict, message
+
+
+def _why_not_tested(requirement: Requirement, target: Target) -> str:
+    if requirement.group in _OUTSIDE:
+        return _OUTSIDE[requirement.group]
+    if requirement.group == "AUT" and target.access.auth == "none":
+        return 'auth = "none": the target wants no key'
+    if requirement.shown_by(target.offers):
+        return _NEVER_SEEN.get(requirement.id, "never exercised")
+    lacking = min((need - target.offers for need in requirement.needs), key=len)
+    words = [_OFFERS_IN_WORDS.get(name, f"the role {name}") for name in sorted(lacking)]
+    return f"not configured: {', '.join(words)}"
+
+
+_NEVER_SEEN = {
+    "EXE-014": "no 429 and no 503 was seen",
+    "AUT-005": "no 401 was seen",
+    "CAN-006": "no stop was shown to meet a running turn",
+    "TRN-005": "no two turns overlapped and were answered",
+}
+
+
+def problems(
+    results: Sequence[RequirementResult],
+    *,
+    level: str,
+    target: Target,
+    recorder: Recorder,
+    played: Mapping[str, Played],
+    partial: bool,
+) -> list[Problem]:
+    """Return why the run, taken as a whole, does not show what the level asks for."""
+    found = [
+        Problem(3, f"the role {role} does not behave as declared: {said}", "correct the target file, or the workflow")
+        for role, said in recorder.roles.items()
+    ]
+    found += [
+        Problem(3, f"the scenario {name} could not be finished: {one.cut_short}", "run it again")
+        for name, one in played.items()
+        if one.retry
+    ]
+    if not any(result.exercised for result in results):
+        return [*found, Problem(3, "no requirement was exercised", "see the reasons beside the requirements")]
+    missing = _missing(results, level, target)
+    if missing:
+        listed = "; ".join(f"{one.id} ({one.message})" for one in missing)
+        hint = "configure what is named, or ask for a lower level" if level == "full" else ""
+        found.append(Problem(3, f"level {level}: not tested: {listed}", hint))
+    access = [_OFFERS_IN_WORDS.get(name, f"the role {name}") for name in FULL_ACCESS if name not in target.offers]
+    if level == "full" and access and not partial:
+        found.append(Problem(3, f"level full needs {', '.join(access)}", "configure it, or use --level core"))
+    return found
+
+
+def _missing(results: Sequence[RequirementResult], level: str, target: Target) -> list[RequirementResult]:
+    """The MUSTs of the level that were not tested; without authentication by declaration, AUT is spared at core."""
+    wanted = required_at(level)
+    spared = "AUT" if level == "core" and target.access.auth == "none" else ""
+    return [
+        one
+        for one in results
+        if one.id in wanted and one.verdict is Verdict.NOT_TESTED and not (spared and one.id.startswith(spared))
+    ]

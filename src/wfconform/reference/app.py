@@ -1,0 +1,133 @@
+"""The endpoint as a Starlette application (§1, §2, §10)."""
+
+import asyncio
+import hmac
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
+
+import msgspec
+from bson import ObjectId
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wfconform.reference.events import new_event_id
+from wfconform.reference.language_model import Model, scripted
+from wfconform.reference.refusals import Refusal, invalid, too_large, unauthorized
+from wfconform.reference.request import read_body, read_version, read_workflow_id
+from wfconform.reference.sessions import Asked, Sessions
+from wfconform.reference.store import RunStore
+from wfconform.reference.workflows import Workflows
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+EVERYBODY = "everybody"
+_logger = logging.getLogger(__name__)
+_JSON_TYPE = re.compile(r"\s*application/([\w.-]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
+
+
+def create_app(
+    *,
+    store: RunStore,
+    workflows: Workflows,
+    keys: Mapping[str, str] | None,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    new_run_id: Callable[[], ObjectId] = ObjectId,
+    new_event_id: Callable[[], str] = new_event_id,
+    model: Model = scripted,
+    max_body_bytes: int = MAX_BODY_BYTES,
+) -> Starlette:
+    """Build the application; `keys` maps an API key to its tenant, None asks for no key."""
+    sessions = Sessions(
+        store=store,
+        workflows=workflows,
+        clock=clock,
+        sleep=sleep,
+        new_run_id=new_run_id,
+        new_event_id=new_event_id,
+        model=model,
+    )
+    endpoint = _Endpoint(sessions, keys, max_body_bytes)
+    app = Starlette(
+        routes=[
+            Route("/v1/workflows/{workflow_id}/execute", endpoint.execute, methods=["POST"]),
+            Route("/healthz", _healthz, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _http_error, ClientDisconnect: _hung_up, Exception: _fault},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Endpoint:
+    """Authenticates, reads the request, and hands it to the sessions."""
+
+    def __init__(self, sessions: Sessions, keys: Mapping[str, str] | None, max_body_bytes: int) -> None:
+        self._sessions = sessions
+        self._keys = None if keys is None else [(key.encode(), tenant) for key, tenant in keys.items()]
+        self._max_body_bytes = max_body_bytes
+
+    async def execute(self, request: Request) -> Response:
+        """Answer one POST."""
+        try:
+            asked = Asked(
+                tenant=self._tenant(request.headers.get("authorization", "")),
+                workflow_id=read_workflow_id(request.path_params["workflow_id"]),
+                version=read_version(request.query_params.get("version")),
+                call=read_body(await self._body(request)),
+            )
+            return _json(await self._sessions.execute(asked))
+        except Refusal as refusal:
+            return _json(refusal.body, status=refusal.status, headers=refusal.headers)
+
+    def _tenant(self, authorization: str) -> str:
+        """Return whose key it is; every key is compared in full, so the time tells nothing."""
+        if self._keys is None:
+            return EVERYBODY
+        scheme, _, given = authorization.partition(" ")
+        presented = given.strip().encode("latin-1")
+        tenants = [tenant for key, tenant in self._keys if hmac.compare_digest(key, presented)]
+        if not tenants or scheme.lower() != "bearer":
+            raise unauthorized()
+        return tenants[0]
+
+    async def _body(self, request: Request) -> bytes:
+        if not _JSON_TYPE.fullmatch(request.headers.get("content-type", "application/json")):
+            raise invalid(("header", "content-type"), "must be application/json")
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > self._max_body_bytes:
+                raise too_large(self._max_body_bytes)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+async def _healthz(_: Request) -> Response:
+    return _json(b'{"status":"ok"}')
+
+
+def _http_error(_: Request, error: Exception) -> Response:
+    """Answer what the router refuses (404, 405) as JSON too (EXE-009)."""
+    refused = cast(HTTPException, error)
+    return _json(msgspec.json.encode({"detail": refused.detail}), status=refused.status_code, headers=refused.headers)
+
+
+def _hung_up(_: Request, __: Exception) -> Response:
+    """End a request whose client went away before its body was whole; nobody reads the answer."""
+    return _json(b'{"detail":"the body is incomplete"}', status=400)
+
+
+def _fault(_: Request, error: Exception) -> Response:
+    _logger.error("a request failed", exc_info=error)
+    return _json(b'{"detail":"internal error"}', status=500)
+
+
+def _json(body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, status_code=status, headers=headers, media_type="application/json")

@@ -1,0 +1,54 @@
+"""The reference as it comes: in memory, with the shipped workflows and two tenants, and its own description."""
+
+from typing import Any
+
+from starlette.applications import Starlette
+
+from wfconform.reference.app import create_app
+from wfconform.reference.store import RunStore, embedded_store
+from wfconform.reference.workflows import shipped_workflows
+
+DEVELOPMENT_KEY = "wfconform-development-key"
+SECOND_DEVELOPMENT_KEY = "wfconform-second-development-key"
+
+
+def embedded_app(
+    api_key: str = DEVELOPMENT_KEY,
+    second_api_key: str = SECOND_DEVELOPMENT_KEY,
+    *,
+    store: RunStore | None = None,
+) -> Starlette:
+    """Build the reference with two tenants; its runs live in memory unless a store is given."""
+    return create_app(
+        store=store or embedded_store(),
+        workflows=shipped_workflows(),
+        keys={api_key: "first", second_api_key: "second"},
+    )
+
+
+def describe(base_url: str) -> dict[str, Any]:
+    """Return what a target file says of the embedded reference."""
+    return {
+        "target": {
+            "name": "embedded reference",
+            "base_url": base_url,
+            "api_key_env": "WFCONFORM_API_KEY",
+            "auth": "bearer",
+            "second_api_key_env": "WFCONFORM_SECOND_API_KEY",
+        },
+        "workflows": {
+            "conversation": "5eb7cf5a86d9755df3a6c593",
+            "conversation_end": "goodbye",
+            "echoes": True,
+            "completes": "5eb7cf5a86d9755df3a6c594",
+            "fails": "5eb7cf5a86d9755df3a6c595",
+            "loops": "5eb7cf5a86d9755df3a6c596",
+            "pauses": "5eb7cf5a86d9755df3a6c597",
+            "slow": "5eb7cf5a86d9755df3a6c598",
+            "versioned": {
+                "id": "5eb7cf5a86d9755df3a6c599",
+                "versions": {"0": "version-0", "1": "version-1"},
+                "active": 1,
+            },
+        },
+    }

@@ -1,0 +1,42 @@
+"""What the endpoint refuses, and how it says so (§10)."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+Place = tuple[str | int, ...]
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+    """A request that is not carried out: no turn is taken, no record is made."""
+
+    def __init__(self, status: int, detail: object, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.headers = dict(headers or {})
+        self.body = msgspec.json.encode({"detail": detail})
+
+
+def invalid(place: Place, message: str, *, type: str = "value_error") -> Refusal:
+    """Return a 422 that names the field and says what is wrong with it."""
+    return Refusal(422, [{"loc": place, "msg": message, "type": type}])
+
+
+def unauthorized() -> Refusal:
+    """Return the 401 for a missing or wrong key (AUT-001, AUT-002, AUT-005)."""
+    return Refusal(401, "a valid API key is required", headers={"WWW-Authenticate": "Bearer"})
+
+
+def not_found(what: str) -> Refusal:
+    """Return a 404; another tenant's run is not found either, so nobody learns that it exists (AUT-003)."""
+    return Refusal(404, f"there is no such {what}")
+
+
+def conflict(message: str) -> Refusal:
+    """Return a 409: the run is not in a state for this."""
+    return Refusal(409, message)
+
+
+def too_large(limit: int) -> Refusal:
+    """Return a 413."""
+    return Refusal(413, f"the body is larger than {limit} bytes")

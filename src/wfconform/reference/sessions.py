@@ -1,0 +1,225 @@
+"""Sessions: turns, pauses and stops of runs (§5, §6), each flushed to the store before it is answered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import msgspec
+from bson import ObjectId
+
+from wfconform.reference.engine import State, Turn
+from wfconform.reference.events import Event, EventLog
+from wfconform.reference.language_model import Model
+from wfconform.reference.model import Workflow
+from wfconform.reference.refusals import conflict, not_found
+from wfconform.reference.request import Call
+from wfconform.reference.status import TERMINAL, Status
+from wfconform.reference.store import Record, RunStore
+from wfconform.reference.workflows import Workflows
+
+_encode = msgspec.json.Encoder().encode
+_decode_state = msgspec.json.Decoder(State).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call with where it was made: the path, the query, the tenant of the key."""
+
+    workflow_id: str
+    version: int | None
+    tenant: str
+    call: Call
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Where the turns of one run queue; `stopped` tells the one in flight that a stop has won."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+    stopped: bool = False
+
+
+class Sessions:
+    """All runs of a store; a run's turns go one after another, a stop waits for none of them."""
+
+    def __init__(
+        self,
+        *,
+        store: RunStore,
+        workflows: Workflows,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        new_run_id: Callable[[], ObjectId],
+        new_event_id: Callable[[], str],
+        model: Model,
+    ) -> None:
+        self._store = store
+        self._workflows = workflows
+        self._clock = clock
+        self._sleep = sleep
+        self._new_run_id = new_run_id
+        self._log = partial(EventLog, clock=clock, new_id=new_event_id)
+        self._turn = partial(Turn, model=model)
+        self._lanes: dict[ObjectId, _Lane] = {}
+
+    async def execute(self, asked: Asked) -> bytes:
+        """Carry out a call and return the response body; raises Refusal."""
+        if self._workflows.find(asked.workflow_id) is None:
+            raise not_found("workflow")
+        if asked.call.run_id is None:
+            return await self._first_turn(asked)
+        if asked.call.command == "stop":
+            return await self._stop(asked, asked.call.run_id)
+        async with self._lane(asked.call.run_id) as lane:
+            if asked.call.command == "pause":
+                return await self._pause(asked, asked.call.run_id)
+            return await self._later_turn(asked, asked.call.run_id, lane)
+
+    async def _first_turn(self, asked: Asked) -> bytes:
+        workflow = self._workflows.find(asked.workflow_id, asked.version)
+        if workflow is None:
+            raise not_found("version")
+        now = self._clock()
+        state = State(dynamic=dict(workflow.dynamic_variables), runtime=dict(workflow.runtime_variables))
+        turn = await self._run(workflow, state, asked.call, _Lane())
+        record = Record(
+            id=self._new_run_id(),
+            workflow_id=workflow.id,
+            version_number=workflow.version,
+            tenant=asked.tenant,
+            status=turn.status,
+            turn_number=1,
+            revision=1,
+            state=_encode(state),
+            events=_encode(turn.log.events),
+            created_at=now,
+            updated_at=self._clock(),
+        )
+        await self._store.insert(record)
+        return _answer(record, error=turn.error, hint=turn.hint)
+
+    async def _later_turn(self, asked: Asked, run_id: ObjectId, lane: _Lane) -> bytes:
+        record = await self._find(asked, run_id)
+        _refuse_terminal(record)
+        workflow = self._workflows.find(record.workflow_id, record.version_number)
+        if workflow is None:
+            raise not_found("version")
+        state = _decode_state(record.state)
+        turn = await self._run(workflow, state, asked.call, lane)
+        if turn.status is Status.RUNNING:
+            return _cut_off(record, turn)
+        done = self._next(record, turn.status, turn.log.events, state, turns=1)
+        if not await self._store.replace(done, revision=record.revision):
+            return await self._overtaken(asked, record, turn)
+        return _answer(done, error=turn.error, hint=turn.hint)
+
+    async def _overtaken(self, asked: Asked, record: Record, turn: Turn) -> bytes:
+        """Another process wrote the run during the turn: a stop wins, a turn makes this one a conflict."""
+        now = await self._find(asked, record.id)
+        if now.status is Status.CANCELLED:
+            return _cut_off(record, turn)
+        raise conflict("another turn of this run was executed meanwhile")
+
+    async def _pause(self, asked: Asked, run_id: ObjectId) -> bytes:
+        record = await self._find(asked, run_id)
+        _refuse_terminal(record)
+        paused = self._closed_by(record, Status.PAUSED, "pause_event")
+        if not await self._store.replace(paused, revision=record.revision):
+            raise conflict("the run was changed meanwhile")
+        return _answer(paused)
+
+    async def _stop(self, asked: Asked, run_id: ObjectId) -> bytes:
+        while True:
+            record = await self._find(asked, run_id)
+            if record.status is Status.CANCELLED:
+                return _answer(record)
+            _refuse_terminal(record)
+            stopped = self._closed_by(
+                record, Status.CANCELLED, "end_workflow", llm_token_usage={}, llm_latency_stats={}
+            )
+            if await self._store.replace(stopped, revision=record.revision):
+                if run_id in self._lanes:
+                    self._lanes[run_id].stopped = True
+                return _answer(stopped)
+
+    async def _find(self, asked: Asked, run_id: ObjectId) -> Record:
+        """Return the run if it is this tenant's and this workflow's (AUT-003, RUN-007)."""
+        record = await self._store.find(run_id)
+        if record is None or (record.tenant, record.workflow_id) != (asked.tenant, asked.workflow_id):
+            raise not_found("run")
+        return record
+
+    async def _run(self, workflow: Workflow, state: State, call: Call, lane: _Lane) -> Turn:
+        state.dynamic.update(call.dynamic)
+        state.runtime.update(call.runtime)
+        turn = self._turn(workflow, state, self._log(last_us=state.last_us), text=call.text)
+        for seconds in turn.run():
+            await self._sleep(seconds)
+            if lane.stopped:
+                break
+        return turn
+
+    def _closed_by(self, record: Record, status: Status, type: str, **fields: object) -> Record:
+        """Return the run moved on by a command; a command takes no turn (TRN-006)."""
+        state = _decode_state(record.state)
+        log = self._log(last_us=state.last_us)
+        log.add(type, **fields)
+        state.last_us = log.last_us
+        return self._next(record, status, log.events, state, turns=0)
+
+    def _next(self, record: Record, status: Status, events: list[Event], state: State, *, turns: int) -> Record:
+        return replace(
+            record,
+            status=status,
+            turn_number=record.turn_number + turns,
+            revision=record.revision + 1,
+            state=_encode(state),
+            events=_encode(events),
+            updated_at=self._clock(),
+        )
+
+    @asynccontextmanager
+    async def _lane(self, run_id: ObjectId) -> AsyncIterator[_Lane]:
+        """Wait for the run's earlier turns; the lane is forgotten when nobody uses it."""
+        lane = self._lanes.setdefault(run_id, _Lane())
+        lane.users += 1
+        try:
+            async with lane.lock:
+                yield lane
+        finally:
+            lane.users -= 1
+            if not lane.users:
+                del self._lanes[run_id]
+
+
+def _refuse_terminal(record: Record) -> None:
+    if record.status in TERMINAL:
+        raise conflict(f"the run is {record.status.value} and takes no further turns")
+
+
+def _cut_off(record: Record, turn: Turn) -> bytes:
+    """Answer a turn that a stop has cut off: it was the next one, and the run is cancelled (CAN-006)."""
+    turn.log.add("end_workflow", llm_token_usage={}, llm_latency_stats={})
+    events = _encode(turn.log.events)
+    return _answer(replace(record, status=Status.CANCELLED, turn_number=record.turn_number + 1, events=events))
+
+
+def _answer(record: Record, *, error: str | None = None, hint: Event | None = None) -> bytes:
+    """Return the response body of §7."""
+    body: dict[str, Any] = {
+        "run_id": str(record.id),
+        "status": record.status.value,
+        "turn_number": record.turn_number,
+        "events": msgspec.Raw(record.events),
+        "is_waiting_for_input": record.status is Status.WAITING,
+        "is_completed": record.status in TERMINAL,
+        "error": error,
+        "next_input_hint": hint,
+        "has_background_work": False,
+        "has_active_companions": False,
+    }
+    return _encode(body)

@@ -1,0 +1,161 @@
+"""The JSON report: stable and versioned; contracts/report.schema.json is its schema."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from wfconform.outcomes import RequirementResult, Run, Verdict
+from wfconform.requirements import Level, catalogue
+
+_ACTS_ON_TERMINALS = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class Turn(_Part):
+    """One call as it went over the wire, secrets left out, bodies cut to a readable length."""
+
+    request: str
+    request_body: str
+    status: int | None
+    """The HTTP status; null when `failure` says why there was none."""
+    response_body: str
+    sent_s: float
+    """Seconds since the run began."""
+    elapsed_ms: float
+    failure: str
+
+
+class Shown(_Part):
+    """One way in which a requirement was broken."""
+
+    expected: str
+    actual: str
+    path: str
+    """JSON path into the response body; empty when it is not about one place."""
+    scenario: str
+    turns: list[Turn]
+    at_turn: int | None
+    """Index into `turns` of the call that showed it."""
+    reproducer: str | None
+    reproduced: str | None
+
+
+class Result(_Part):
+    """The verdict on one requirement."""
+
+    id: str
+    level: Level
+    clause: str
+    statement: str
+    verdict: Verdict
+    message: str
+    exercised: int
+    """How often the requirement was really put to the test."""
+    evidence: list[Shown]
+
+
+class RunProblem(_Part):
+    """Why the run as a whole cannot be trusted."""
+
+    exit_code: int
+    message: str
+    hint: str
+
+
+class Report(_Part):
+    """A report of one run."""
+
+    schema_version: Literal["1"]
+    tool: dict[str, str]
+    target: dict[str, JsonValue]
+    """What was tested, without secrets."""
+    level: str
+    """What had to be tested for exit code 0."""
+    seed: int
+    started_at: str
+    """ISO 8601, UTC."""
+    duration_s: float
+    exit_code: int
+    summary: dict[Verdict, int]
+    """How many requirements got each verdict."""
+    strict: bool
+    partial: bool
+    """Judged over a selection (--only, --skip) only."""
+    interrupted: bool
+    calls: int
+    sessions: int
+    problems: list[RunProblem]
+    notes: list[str]
+    requirements: list[Result]
+
+
+def report(run: Run) -> Report:
+    """Return a run as the report's model."""
+    fields = (
+        "level",
+        "seed",
+        "started_at",
+        "duration_s",
+        "exit_code",
+        "strict",
+        "partial",
+        "interrupted",
+        "calls",
+        "sessions",
+    )
+    content: dict[str, Any] = {
+        "schema_version": "1",
+        "tool": dict(run.tool),
+        "target": dict(run.target),
+        "summary": run.summary,
+        "problems": [asdict(problem) for problem in run.problems],
+        "notes": list(run.notes),
+        "requirements": [_result(result) for result in run.results],
+        **{name: getattr(run, name) for name in fields},
+    }
+    return Report.model_validate(_whole(content))
+
+
+def render(run: Run) -> str:
+    """Return the report as JSON text that is safe to print on a terminal."""
+    content = report(run).model_dump(mode="json")
+    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
+    return _ACTS_ON_TERMINALS.sub(lambda hit: f"\\u{ord(hit.group()):04x}", text) + "\n"
+
+
+def schema_text() -> str:
+    """Return the report's JSON Schema as it is committed."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Report.model_json_schema(mode="serialization"),
+    }
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+
+
+def _result(result: RequirementResult) -> dict[str, Any]:
+    requirement = catalogue()[result.id]
+    return {
+        **asdict(result),
+        "clause": requirement.clause,
+        "statement": requirement.statement,
+    }
+
+
+def _whole(node: Any) -> Any:
+    """Return a value whose strings are valid Unicode: a lone surrogate is written out, tuples become lists."""
+    match node:
+        case str():
+            return node.encode("utf-8", "backslashreplace").decode() if not node.isascii() else node
+        case Mapping():
+            return {_whole(key): _whole(value) for key, value in node.items()}
+        case list() | tuple():
+            return [_whole(value) for value in node]
+        case _:
+            return node

@@ -1,0 +1,183 @@
+"""Requests that must be refused, and requests that may be, always with proof that the run they name is unharmed."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from wfconform.scenarios.client import Client, Scenario, Send, Session
+from wfconform.session import Intent, Kind, Lenient, Refused
+from wfconform.wire import minimal_body
+
+
+def _at_every_stage(client: Client, change: Mapping[str, Any], intent: Intent) -> Scenario:
+    """Send a first turn, a later turn and a stop with one thing changed, and show that the run is unharmed."""
+    yield client.session().start(intent=intent, expects=()).but(**change)
+    session = client.session()
+    yield session.start()
+    yield session.say(intent=intent, expects=()).but(**change)
+    yield session.say()
+    yield session.stop(intent=intent).but(**change)
+    yield session.say()
+
+
+def _path(workflow_id: str) -> str:
+    return f"/v1/workflows/{workflow_id}/execute"
+
+
+def malformed_workflow_id(client: Client) -> Scenario:
+    """Name a workflow by what is no ObjectId: too short, too long, not hexadecimal, a word."""
+    id = client.workflows.conversation
+    intent = Refused(("EXE-003",))
+    for bad in (id[:-1], id + "0", id[:-1] + "g", "conversation"):
+        change = {"path": _path(bad), "workflow_id": bad, "probes_endpoint": False}
+        yield from _at_every_stage(client, change, intent)
+
+
+def unknown_workflow(client: Client) -> Scenario:
+    """Name a workflow that does not exist."""
+    id = client.object_id()
+    yield from _at_every_stage(client, {"path": _path(id), "workflow_id": id}, Refused(("EXE-004",)))
+
+
+def _bodies(run_id: str | None) -> Iterable[bytes]:
+    """Bodies of EXE-005; with a run_id where there is room for one."""
+    named = b"" if run_id is None else b'"run_id": "%s"' % run_id.encode()
+    comma = b", " if named else b""
+    yield b'{%s%s"run_input": {"command": "start"' % (named, comma)
+    yield b'{%s%s"run_input": {"command": start}}' % (named, comma)
+    yield b"{%s}" % named
+    for wrong in (b"null", b"[]", b'"start"', b"7"):
+        yield b'{%s%s"run_input": %s}' % (named, comma, wrong)
+    if run_id is None:
+        yield from (b"[]", b'"text"', b"17", b"null", b"true", b"[{}]", b"run_input")
+
+
+def malformed_body(client: Client) -> Scenario:
+    """Send malformed JSON, a body that is no object, a run_input that is missing or no object."""
+    intent = Refused(("EXE-005",))
+    for raw in _bodies(None):
+        yield client.session().start(intent=intent, expects=()).but(json=None, raw=raw)
+    session = client.session()
+    yield session.start()
+    for raw in _bodies(session.run_id):
+        yield session.say("", intent=intent, expects=()).but(json=None, raw=raw)
+    yield session.say()
+
+
+def _with_input(send: Send, **fields: Any) -> Send:
+    body = send.request.json or {}
+    return send.but(json={**body, "run_input": {**body["run_input"], **fields}})
+
+
+def unknown_command(client: Client) -> Scenario:
+    """Send a command that nobody knows, as a first and as a later turn."""
+    intent, token = Refused(("EXE-006",)), "cmd" + client.hexes(8)
+    yield _with_input(client.session().start(intent=intent, expects=()), command=token)
+    session = client.session()
+    yield session.start()
+    yield _with_input(session.say(intent=intent, expects=()), command=token)
+    yield session.say()
+
+
+_WRONG_TYPES: tuple[dict[str, Any], ...] = (
+    {"dynamic_variables": "text"},
+    {"runtime_variables": ["a"]},
+    {"miscellaneous": 3},
+    {"version_number": "one"},
+    {"initial_state": True},
+    {"welcome_message": {"a": 1}},
+    {"run_by": 17},
+    {"command": 5},
+    {"thread_to_node_inputs": "text"},
+    {"thread_to_node_inputs": {"0": []}},
+    {"thread_to_node_inputs": {"0": {"node_run_inputs": {}}}},
+)
+
+
+def wrong_types(client: Client) -> Scenario:
+    """Send fields of run_input with a wrong type: refused or ignored, never a fault."""
+    intent = Lenient(("EXE-006",))
+    for fields in _WRONG_TYPES[:4]:
+        yield _with_input(client.session().start(intent=intent, expects=()), **fields)
+    session = client.session()
+    yield session.start()
+    for fields in _WRONG_TYPES:
+        if session.live:
+            yield _with_input(session.say("a text", intent=intent, expects=()), **fields)
+    yield from _goes_on(session)
+
+
+def _goes_on(session: Session) -> Scenario:
+    """Take a plain turn, where the session still waits for one."""
+    if session.live:
+        yield session.say()
+
+
+_JSON = ("content-type", "application/json")
+
+
+def _rough_bodies(run_id: str | None) -> Iterable[tuple[bytes, tuple[str, str]]]:
+    """Bodies that servers stumble over; each is valid HTTP of at most 1 MiB."""
+    id = b"null" if run_id is None else b'"%s"' % run_id.encode()
+
+    def body(**fields: bytes) -> bytes:
+        inner = {"thread_to_node_inputs": b'{"0": {"node_run_inputs": []}}', **fields}
+        return b'{"run_id": %s, "run_input": {%s}}' % (
+            id,
+            b", ".join(b'"%s": %s' % (name.encode(), value) for name, value in inner.items()),
+        )
+
+    deep = b"[" * 20_000 + b"]" * 20_000
+    yield b"", _JSON
+    yield deep, _JSON
+    yield body(miscellaneous=b'{"a": %s}' % deep), _JSON
+    yield body(initial_state=b'{"a":' * 5_000 + b"1" + b"}" * 5_000), _JSON
+    yield body(version_number=b"9223372036854775808"), _JSON
+    yield body(version_number=b"1" + b"0" * 5_000), _JSON
+    yield body(miscellaneous=b'{"n": 1e999, "m": -1e999}'), _JSON
+    yield body(miscellaneous=b'{"n": NaN, "m": Infinity}'), _JSON
+    yield body(thread_to_node_inputs=_said(b'"\\ud800 lone \\udfff"')), _JSON
+    yield body(thread_to_node_inputs=_said(b'"nul \\u0000 in it"')), _JSON
+    yield body(thread_to_node_inputs=_said(b'"%s"' % (b"long " * 180_000))), _JSON
+    yield body(thread_to_node_inputs=_said(b"null")), _JSON
+    yield body(thread_to_node_inputs=_said(b'"invalid \xff\xfe UTF-8"')), _JSON
+    yield body(dynamic_variables=b'{"$where": "1", "a.b": 1, "": null}'), _JSON
+    yield body(command=b'"%s"' % (b"x" * 100_000)), _JSON
+    yield b"\xef\xbb\xbf" + body(), _JSON
+    yield body(), ("content-type", "text/plain")
+    yield body(), ("content-type", "application/xml; charset=nonsense")
+    yield b"run_input=start", ("content-type", "application/x-www-form-urlencoded")
+    yield body().decode().encode("utf-16"), ("content-type", "application/json; charset=utf-16")
+
+
+def _said(content: bytes) -> bytes:
+    message = b'{"type": "human", "content": %s}' % content
+    return b'{"0": {"node_run_inputs": [{"type": "llm", "messages": [%s]}]}}' % message
+
+
+def rough_first_turns(client: Client) -> Scenario:
+    """Open sessions with bodies that servers stumble over: deep, huge, empty, ill-encoded."""
+    intent = Lenient(("EXE-008",))
+    for raw, header in _rough_bodies(None):
+        yield client.session().start(intent=intent, expects=()).but(json=None, raw=raw, headers=(header,))
+    for version in ("9223372036854775808", "1" + "0" * 400, "NaN", "", "0x1", "1\u0660"):
+        yield client.session().start(intent=intent, expects=()).but(query=(("version", version),))
+
+
+def rough_later_turns(client: Client) -> Scenario:
+    """Send the same to a running session, which goes on unharmed where they were refused."""
+    session, intent = client.session(), Lenient(("EXE-008",))
+    yield session.start()
+    for raw, header in _rough_bodies(session.run_id):
+        if session.live:
+            yield session.say("", intent=intent, expects=()).but(json=None, raw=raw, headers=(header,))
+    for run_id in ("x" * 100_000, "\u0000" * 24, "\ud83d\ude00" * 12, "../" * 8):
+        body = minimal_body(client.input.with_text("text"), run_id=run_id)
+        yield session.send(Kind.OTHER, body, intent=intent, run_id=None)
+    yield from _goes_on(session)
+
+
+def other_methods(client: Client) -> Scenario:
+    """Call the endpoint with methods that it does not have."""
+    session = client.session()
+    for method in ("GET", "PUT", "DELETE", "PATCH"):
+        yield session.send(Kind.OTHER, {}, intent=Lenient(), method=method)

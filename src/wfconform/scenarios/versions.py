@@ -1,0 +1,84 @@
+"""Which version runs: the one that the first turn's query names, for the whole session."""
+
+from wfconform.scenarios.client import Client, Scenario, Send, Session
+from wfconform.scenarios.expectations import SaysVersion
+from wfconform.session import Refused, Valid
+
+
+def _version(number: int | str) -> tuple[tuple[str, str], ...]:
+    return (("version", str(number)),)
+
+
+def _says(client: Client, number: int, *ids: str, settles: bool = True) -> tuple[SaysVersion, ...]:
+    texts = client.versioned.versions
+    others = tuple(text for key, text in texts.items() if key != number)
+    return (SaysVersion(texts[number], others, ids, settles),)
+
+
+def _open(client: Client, session: Session, number: int, *ids: str) -> Send:
+    """Start on a version; a workflow that waits first shows its text only in the next answer."""
+    expects = _says(client, number, *ids, settles=False)
+    return session.start(intent=Valid(blames=ids), expects=expects).but(query=_version(number))
+
+
+def each_version(client: Client) -> Scenario:
+    """Start on each declared version and ask for another one on every later turn."""
+    numbers = sorted(client.versioned.versions)
+    for number in numbers:
+        session = client.session("versioned")
+        yield _open(client, session, number, "VER-001")
+        others = [other for other in numbers if other != number] or [number]
+        for index, other in enumerate([number, *others, *others]):
+            if not session.live:
+                break
+            ids = ("VER-001", "VER-002") if index == 0 else ("VER-002",)
+            said = session.say(intent=Valid(("VER-002",)), expects=_says(client, number, *ids))
+            yield said.but(query=_version(other))
+
+
+def active_version(client: Client) -> Scenario:
+    """Start without a version: the active one runs."""
+    active, session = client.versioned.active or 0, client.session("versioned")
+    expects = _says(client, active, "VER-004", settles=False)
+    yield session.start(intent=Valid(blames=("VER-004",)), expects=expects)
+    if session.live:
+        yield session.say(expects=_says(client, active, "VER-004"))
+
+
+def zero_in_the_body(client: Client) -> Scenario:
+    """Start with version_number 0 in the body, as clients do: it selects nothing, the query does, or the active one."""
+    for number in (*sorted(client.versioned.versions), None):
+        runs = client.versioned.active if number is None else number
+        if runs is None:
+            continue
+        session = client.session("versioned")
+        start = _open(client, session, runs, "VER-005").but(query=() if number is None else _version(number))
+        body = start.request.json or {}
+        yield start.but(json={**body, "run_input": {**body["run_input"], "version_number": 0}})
+        if session.live:
+            yield session.say(expects=_says(client, runs, "VER-005"))
+
+
+def interleaved_versions(client: Client) -> Scenario:
+    """Take turns in sessions on different versions by turns."""
+    numbers = sorted(client.versioned.versions)
+    sessions = [(number, client.session("versioned")) for number in (*numbers, *numbers)]
+    for number, session in sessions:
+        yield _open(client, session, number, "VER-006")
+    for _ in range(2):
+        for number, session in reversed(sessions):
+            if session.live:
+                yield session.say(intent=Valid(("VER-006",)), expects=_says(client, number, "VER-006"))
+
+
+def malformed_version(client: Client) -> Scenario:
+    """Start the conversation on versions that are none: negative, a fraction, a word."""
+    for bad in ("-1", "1.5", "abc"):
+        yield client.session().start(intent=Refused(("VER-003",)), expects=()).but(query=_version(bad))
+
+
+def no_such_version(client: Client) -> Scenario:
+    """Start on a version that does not exist, and on malformed ones."""
+    missing = max(client.versioned.versions) + 4711
+    for bad in (missing, "-1", "1.5", "abc"):
+        yield client.session("versioned").start(intent=Refused(("VER-003",)), expects=()).but(query=_version(bad))

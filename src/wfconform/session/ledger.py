@@ -1,0 +1,289 @@
+"""The ledger: takes in every exchange, keeps a short history of each run, tells what held and what broke."""
+
+from collections.abc import Iterable, Iterator
+
+from wfconform.session import races
+from wfconform.session.history import RunHistory
+from wfconform.session.invariants import Outcome, Step, StepKind, next_turn, sts_009
+from wfconform.session.states import CANCELLED, EXPIRED_REFUSALS
+from wfconform.session.tables import AFTER_END, BLAME_5XX, DEFAULT_BLAME, RULES, step_kind
+from wfconform.session.values import (
+    Answer,
+    Ask,
+    Broken,
+    Ended,
+    Finding,
+    Indeterminate,
+    Kind,
+    Lenient,
+    Observed,
+    Refusal,
+    Refused,
+    Reply,
+    Unreadable,
+    Valid,
+)
+
+
+class Ledger:
+    """All runs that were seen, by run_id in lower case.
+
+    session_ttl_s: how long an idle session lives by declaration; one idle for longer may have expired.
+    """
+
+    def __init__(self, *, session_ttl_s: float | None = None) -> None:
+        self._runs: dict[str, RunHistory] = {}
+        self._ttl_s = float("inf") if session_ttl_s is None else session_ttl_s
+
+    def observe(self, *group: Observed) -> list[Finding]:
+        """Take in one exchange, or several that were sent together, and return what they show.
+
+        The findings name each requirement at most once; broken wins over held.
+        """
+        findings: list[Finding] = []
+        for members in _by_run(group):
+            run = self._runs.get(members[0].ask.run_id or "")
+            if len(members) > 1 and run is not None and not run.terminal and races.overlapping(members):
+                findings += races.judge(run, members, self._shape_findings)
+            else:
+                for seen in sorted(members, key=lambda one: one.ask.sent_s):
+                    findings += self._one(seen)
+        return _worst(findings)
+
+    def status_of(self, run_id: str) -> str | None:
+        """Return the run's last certain status."""
+        run = self._runs.get(run_id)
+        return run.status if run else None
+
+    def _one(self, seen: Observed) -> list[Finding]:
+        ask, run = seen.ask, self._runs.get(seen.ask.run_id or "")
+        if run is not None and self._expired(run, ask, seen.reply):
+            run.shared = True
+            return []
+        match seen.reply:
+            case Answer() as answer:
+                return self._answered(ask, answer, run)
+            case Refusal():
+                return _refused(ask, seen.reply, run)
+            case Indeterminate() | Unreadable() as reply:
+                return _lost(ask, reply, run)
+            case _:
+                return []
+
+    def _expired(self, run: RunHistory, ask: Ask, reply: Reply) -> bool:
+        if ask.sent_s - run.last_received_s <= self._ttl_s:
+            return False
+        gone = isinstance(reply, Refusal) and reply.http_status in EXPIRED_REFUSALS
+        return gone or (isinstance(reply, Answer) and reply.status == "failed")
+
+    # --- a 200
+
+    def _answered(self, ask: Ask, answer: Answer, run: RunHistory | None) -> list[Finding]:
+        if isinstance(ask.intent, Refused):
+            return self._accepted_against_the_rules(ask, answer, run, ask.intent)
+        kind = step_kind(ask.kind, run)
+        before = run or RunHistory(run_id=answer.run_id or "", workflow_id=ask.workflow_id, credential=ask.credential)
+        step = Step(kind, ask, answer, before)
+        findings = [*_apply(step), *_expected(ask, answer), *_intended(step), *_pending(step)]
+        if run is None:
+            findings += self._register(step)
+        elif answer.run_id not in (None, ask.run_id):
+            self._adopt(answer, ask)
+            run.loosen()
+        elif kind in (StepKind.EXECUTED, StepKind.STOPPED):
+            run.executed(ask, answer)
+        elif kind is StepKind.STOPPED_AGAIN:
+            run.hi = max(run.hi, answer.turn_number or 0)
+        elif kind is StepKind.STOPPED_AFTER_END:
+            run.stopped_after_end = True
+        return findings
+
+    def _accepted_against_the_rules(
+        self, ask: Ask, answer: Answer, run: RunHistory | None, intent: Refused
+    ) -> list[Finding]:
+        broken = Broken("a refusal (4xx)", f"200 with status {answer.status!r}, turn {answer.turn_number}", "")
+        if run is not None and not run.terminal:
+            run.loosen(answer)
+            if ask.kind is Kind.STOP and answer.status == CANCELLED:
+                run.status = CANCELLED
+        self._adopt(answer, ask)
+        return [
+            *self._shape_findings(ask, answer, run),
+            *(Finding(id, broken) for id in (*intent.ids, *intent.unharmed)),
+        ]
+
+    def _shape_findings(self, ask: Ask, answer: Answer, run: RunHistory | None) -> list[Finding]:
+        """Judge what holds for every 200, whatever was asked."""
+        before = run or RunHistory(run_id="", workflow_id=ask.workflow_id, credential=ask.credential)
+        return _apply(Step(StepKind.STRAY, ask, answer, before))
+
+    def _register(self, step: Step) -> list[Finding]:
+        id, ask, answer = step.answer.run_id, step.ask, step.answer
+        if id is None:
+            return []
+        known = self._runs.get(id)
+        if known is not None and step.kind is StepKind.OPENED:
+            known.shared = True
+            return [Finding("RUN-002", Broken("a run_id that no other session has", f"{id!r} again", "$.run_id"))]
+        if step.kind in (StepKind.OPENED, StepKind.STOPPED_UNOPENED):
+            self._runs[id] = step.run
+            step.run.executed(ask, answer)
+        else:
+            self._adopt(answer, ask)
+        return [Finding("RUN-002")] if step.kind is StepKind.OPENED else []
+
+    def _adopt(self, answer: Answer, ask: Ask) -> None:
+        """Remember a run that turned up in an answer: nothing about it is certain, but it must be stopped."""
+        if answer.run_id is None or answer.run_id in self._runs:
+            return
+        self._runs[answer.run_id] = RunHistory(
+            run_id=answer.run_id,
+            workflow_id=ask.workflow_id,
+            credential=ask.credential,
+            lo=answer.turn_number or 0,
+            hi=answer.turn_number or 0,
+            status=answer.status,
+            shared=True,
+        )
+
+
+def _by_run(group: Iterable[Observed]) -> Iterator[list[Observed]]:
+    """Split a group by the run that its members name; members that name none stand alone."""
+    named: dict[str, list[Observed]] = {}
+    for seen in group:
+        if seen.ask.run_id is None or seen.ask.kind is Kind.OTHER:
+            yield [seen]
+        else:
+            named.setdefault(seen.ask.run_id, []).append(seen)
+    yield from named.values()
+
+
+def _worst(findings: Iterable[Finding]) -> list[Finding]:
+    by_id: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.id not in by_id or (finding.broken and not by_id[finding.id].broken):
+            by_id[finding.id] = finding
+    return list(by_id.values())
+
+
+def _finding(id: str, outcome: Outcome) -> Finding:
+    return Finding(id, outcome if isinstance(outcome, Broken) else None)
+
+
+def _findings(ids: Iterable[str], outcome: Outcome) -> list[Finding]:
+    return [] if outcome is None else [_finding(id, outcome) for id in ids]
+
+
+def _apply(step: Step) -> list[Finding]:
+    kind = step.kind if step.run.judged else StepKind.STRAY
+    outcomes = ((id, rule(step)) for id, rule in RULES[kind])
+    return [_finding(id, outcome) for id, outcome in outcomes if outcome is not None]
+
+
+def _expected(ask: Ask, answer: Answer) -> list[Finding]:
+    return [finding for expectation in ask.expects for finding in _findings(expectation.ids, expectation.judge(answer))]
+
+
+def _intended(step: Step) -> list[Finding]:
+    """Judge the answer by what the request was meant to show."""
+    match step.ask.intent:
+        case Valid(ids, exact):
+            goes_on = _goes_on(step)
+            numbered = step.kind is StepKind.EXECUTED and not isinstance(goes_on, Broken)
+            return [*_findings(ids, goes_on), *_findings(exact, next_turn(step) if numbered else goes_on)]
+        case Lenient(ids, same):
+            return [*_findings(ids, outcome=True), *_findings(same, _goes_on(step))]
+        case Ended(ids) if step.kind is StepKind.SNAPSHOT:
+            return _findings({*ids, *_after_end(step.ask.kind, step.run)}, sts_009(step))
+        case _:
+            return []
+
+
+def _goes_on(step: Step) -> Outcome:
+    """Tell whether the answer belongs to the session that asked: the same run, and not from its start again."""
+    answer, run = step.answer, step.run
+    if step.kind is StepKind.OPENED:
+        return True if answer.run_id is not None else None
+    if not run.judged or answer.run_id is None:
+        return None
+    if answer.run_id != step.ask.run_id:
+        return Broken(f"the session {step.ask.run_id!r} goes on", f"an answer of {answer.run_id!r}", "$.run_id")
+    if answer.turn_number == 1 and run.lo >= 1 and step.kind is StepKind.EXECUTED:
+        return Broken("the session goes on", "it starts again with turn 1", "$.turn_number")
+    if step.kind is StepKind.STOPPED and answer.status != CANCELLED:
+        return Broken("the session is cancelled", f"status {answer.status!r}", "$.status")
+    return True
+
+
+def _pending(step: Step) -> list[Finding]:
+    """Judge what earlier requests on the run promised about the next one: unharmed, contiguous, unchanged."""
+    run = step.run
+    if step.kind is StepKind.SNAPSHOT and run.stopped_after_end:
+        return _findings(("CAN-005",), sts_009(step))
+    if step.kind is not StepKind.EXECUTED:
+        return []
+    outcome = next_turn(step)
+    findings = _findings(_promised(run), outcome)
+    if run.raced:
+        findings += _findings(("TRN-005",), outcome)
+    return findings
+
+
+def _promised(run: RunHistory) -> set[str]:
+    if not run.refusals:
+        return set()
+    return {"TRN-003", "EXE-010", *(id for intent in run.refusals for id in intent.unharmed)}
+
+
+# --- a 4xx
+
+
+def _refused(ask: Ask, reply: Refusal, run: RunHistory | None) -> list[Finding]:
+    if run is not None and run.terminal:
+        intended = () if isinstance(ask.intent, Valid) else ask.intent.ids
+        return _findings({*_after_end(ask.kind, run), *intended}, outcome=True)
+    match ask.intent:
+        case Refused(ids, codes=codes):
+            _remember_refusal(ask.intent, run)
+            fits = not codes or reply.http_status in codes
+            expected = " or ".join(map(str, codes))
+            return _findings(ids, True if fits else Broken(expected, f"refused with {reply.http_status}"))
+        case Lenient(ids, same):
+            _remember_refusal(Refused(), run)
+            return _findings((*ids, *same), outcome=True)
+        case Ended(ids):
+            return _findings(ids, outcome=True)
+        case Valid() as intent if run is None or run.judged:
+            promised = _promised(run) if run else set()
+            blamed = promised or intent.all_ids or DEFAULT_BLAME[ask.kind]
+            return _findings(blamed, Broken("200: the request is valid", f"refused with {reply.http_status}"))
+        case _:
+            return []
+
+
+def _remember_refusal(intent: Refused, run: RunHistory | None) -> None:
+    if run is not None:
+        run.refusals.append(intent)
+
+
+# --- neither
+
+
+def _lost(ask: Ask, reply: Indeterminate | Unreadable, run: RunHistory | None) -> list[Finding]:
+    """Judge a 5xx, a torn or unreadable response: only what is certain; the run may or may not have moved (§10)."""
+    ended = _after_end(ask.kind, run) if run is not None and run.terminal else ()
+    if run is not None and not run.terminal:
+        run.loosen()
+    if reply.http_status is None:
+        return []
+    blamed = {*ask.intent.ids, *ended}
+    if isinstance(ask.intent, Valid):
+        default = BLAME_5XX if isinstance(reply, Indeterminate) else DEFAULT_BLAME
+        blamed = {*blamed, *ask.intent.all_ids} or set(default[ask.kind])
+    refusing = ended or isinstance(ask.intent, Refused | Ended)
+    actual = f"{reply.http_status} {reply.reason}".strip()
+    return _findings(blamed, Broken("a refusal (4xx)" if refusing else "a complete answer", actual))
+
+
+def _after_end(kind: Kind, run: RunHistory) -> tuple[str, ...]:
+    return AFTER_END.get((kind, run.status == CANCELLED), ())

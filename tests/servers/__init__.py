@@ -1,0 +1,1 @@
+"""Servers written from docs/endpoint.md alone: conforming ones, and ones with a single defect each."""
