@@ -24,7 +24,13 @@ def test_a_selection_is_called_partial_and_counted_alone() -> None:
 
 
 def test_nothing_tested_is_counted_against_the_whole_level() -> None:
-    assert "0 of 47 MUSTs tested" in summary_line(a_run(problems=(UNREACHABLE,)))
+    said = summary_line(a_run(problems=(UNREACHABLE,)))
+    assert said.startswith("COULD NOT BE TESTED at level core: 0 of 47 MUSTs tested")
+
+
+def test_too_little_tested_is_not_called_conforming() -> None:
+    said = summary_line(a_run(a_result("TRN-001"), problems=(UNREACHABLE,)))
+    assert said.startswith("NOT TESTED ENOUGH at level core: 1 of 47 MUSTs tested")
 
 
 @pytest.mark.parametrize(

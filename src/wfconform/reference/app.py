@@ -78,7 +78,7 @@ class _Endpoint:
             asked = Asked(
                 tenant=self._tenant(request.headers.get("authorization", "")),
                 workflow_id=read_workflow_id(request.path_params["workflow_id"]),
-                version=read_version(request.query_params.get("version")),
+                version=read_version(request.query_params.get("version") if request.scope["query_string"] else None),
                 call=read_body(await self._body(request)),
             )
             return _json(await self._sessions.execute(asked))

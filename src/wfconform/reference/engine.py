@@ -197,7 +197,7 @@ class Turn:
         self._node_event("end_node_run", node, run_output=output)
 
     def _node_event(self, type: str, node: Node, **fields: object) -> Event:
-        return self.log.add_node(type, node, self._state.node_run, **fields)
+        return self.log.add_node(type, node, self._state.node_run, fields)
 
     def _render(self, template: str) -> str:
         return render(template, dynamic=self._state.dynamic, runtime=self._state.runtime)

@@ -33,6 +33,7 @@ _WORKFLOW_ID = re.compile(r"(?<=/workflows/[0-9a-f]{6})[0-9a-f]{18}(?=/)")
 _EVIDENCE_SHOWN = 3
 _TURNS_SHOWN = 6
 _VALUE_LIMIT = 600
+_BODY_LIMIT = 300
 
 
 def show(run: Run, console: Console, *, quiet: bool = False) -> None:
@@ -141,7 +142,7 @@ def _print_turn(turn: TurnRecord, index: int, console: Console, *, marked: bool)
         return
     console.print(Text(f"  {plain(request)}"))
     for row in (turn.request_body, answered):
-        console.print(Padding(Text(clipped(row, _VALUE_LIMIT)), (0, 0, 0, 7)))
+        console.print(Padding(Text(clipped(row, _BODY_LIMIT)), (0, 0, 0, 7)))
 
 
 def _print_reproducer(evidence: Evidence, console: Console) -> None:

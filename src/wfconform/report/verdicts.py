@@ -14,7 +14,7 @@ WORDS = {
 _SENTENCES = {
     0: "CONFORMS",
     1: "DOES NOT CONFORM",
-    3: "COULD NOT BE TESTED ENOUGH",
+    3: "NOT TESTED ENOUGH",
     4: "NO VERDICT, the harness failed",
     130: "NO VERDICT, interrupted",
 }
@@ -30,7 +30,9 @@ _EXIT_MEANINGS = {
 def headline(run: Run) -> str:
     """Return the verdict on the run, without the numbers."""
     selection = " (partial: judged over the selection only)" if run.partial else ""
-    return f"{_SENTENCES[run.exit_code]} at level {run.level}{selection}"
+    untested = run.exit_code == 3 and not musts_tested(run)[0]
+    said = "COULD NOT BE TESTED" if untested else _SENTENCES[run.exit_code]
+    return f"{said} at level {run.level}{selection}"
 
 
 def summary_line(run: Run) -> str:
