@@ -71,7 +71,7 @@ class Player:
             await self._pause(operation.seconds)
             return None
         timed = operation.sends if isinstance(operation, Together) else ((0.0, operation),)
-        exchanges = await asyncio.gather(*(self._deliver(driver, played, send, delay) for delay, send in timed))
+        exchanges = await asyncio.gather(*(self.deliver(driver, played, send, delay) for delay, send in timed))
         for send, exchange in zip((send for _, send in timed), exchanges, strict=True):
             played.exchanges.append(exchange)
             _note_run(exchange, opened)
@@ -88,7 +88,7 @@ class Player:
         for task in (waiting, sleeping):
             task.cancel()
 
-    async def _deliver(self, driver: HttpDriver, played: Played, send: Send, delay_s: float) -> Exchange:
+    async def deliver(self, driver: HttpDriver, played: Played, send: Send, delay_s: float = 0.0) -> Exchange:
         """Send after a delay; send again, as a new attempt and for a while, what the target says it did not process."""
         if delay_s:
             await self.sleep(delay_s)
@@ -140,7 +140,7 @@ class Player:
                 json=body,
                 credential=Credential.SECOND if second else Credential.FIRST,
             )
-            reply = reply_to(await self._deliver(driver, played, Send(stop, client.session()), 0.0))
+            reply = reply_to(await self.deliver(driver, played, Send(stop, client.session())))
             if isinstance(reply, NotSent):
                 played.left_open += len(left) - index
                 return
@@ -149,8 +149,9 @@ class Player:
 
 def _note_run(exchange: Exchange, opened: dict[str, Request]) -> None:
     reply = reply_to(exchange)
-    if isinstance(reply, Answer) and reply.run_id is not None:
-        opened.setdefault(reply.run_id, exchange.request)
+    run_id = (reply.run_id or reply.raw_run_id) if isinstance(reply, Answer) else None
+    if run_id:
+        opened.setdefault(run_id, exchange.request)
 
 
 def _cut(exchanges: list[Exchange]) -> tuple[str, bool]:
@@ -160,12 +161,20 @@ def _cut(exchanges: list[Exchange]) -> tuple[str, bool]:
     unreached = [exchange for exchange in exchanges if exchange.failure is Failure.NOT_SENT]
     if unreached:
         return f"no connection: {unreached[0].detail}", True
-    if not lost or len(lost) < len(valid):
+    if not lost:
+        return _cut_without_id(valid), False
+    if len(lost) < len(valid):
         return "", False
     last = lost[0]
     what = f"{last.failure}: {last.detail}" if last.failure else f"status {last.status}"
     retry = last.failure is Failure.CLOSED_IDLE or isinstance(reply_to(last), NotProcessed)
     return f"a valid request got no answer ({what})", retry
+
+
+def _cut_without_id(valid: list[Exchange]) -> str:
+    replies = [reply_to(exchange) for exchange in valid if exchange.request.kind is Kind.FIRST]
+    nameless = any(isinstance(reply, Answer) and reply.run_id is None for reply in replies)
+    return "a first turn was answered without a usable run_id" if nameless else ""
 
 
 def random_digits(seed: str) -> Callable[[int], str]:

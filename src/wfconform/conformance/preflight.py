@@ -1,6 +1,7 @@
 """The first calls: is this the endpoint, with this key and this workflow? At most four round trips."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from wfconform.outcomes import Problem
 from wfconform.scenarios import Client, Send
@@ -15,6 +16,11 @@ _URL_HINT = "base_url is what stands before /v1/workflows/…, with its path pre
 _ROLE_HINT = "set workflows.conversation in the target file, or --workflow conversation=ID"
 
 
+@dataclass(frozen=True, slots=True)
+class Verdictless(Problem):
+    """The target may well conform: what was called is not it, or not as described. Nothing is held against it."""
+
+
 async def preflight(target: Target, client: Client, deliver: Deliver) -> Problem | None:
     """Open a session and stop it; return why nothing can be tested, None when all is well."""
     session = client.session()
@@ -25,23 +31,25 @@ async def preflight(target: Target, client: Client, deliver: Deliver) -> Problem
             await deliver(session.stop())
         return None
     if first.status in (401, 403):
-        return Problem(3, f"the target refuses the key ({first.status})", _KEY_HINT)
+        return Verdictless(3, f"the target refuses the key ({first.status})", _KEY_HINT)
     if isinstance(reply, NotProcessed):
-        return Problem(3, f"the target kept answering {first.status} to a first turn", "try again later")
+        return Verdictless(3, f"the target kept answering {first.status} to a first turn", "try again later")
     if first.failure is not None:
         return _no_answer(target, first)
-    if isinstance(reply, Unreadable) and 300 <= first.status < 400:  # type: ignore[operator]
+    if isinstance(reply, Unreadable) and 300 <= reply.http_status < 400:
         where = first.header("location") or "nowhere"
-        return Problem(3, f"the target redirects ({first.status}) to {where[:200]}", f"give the final URL: {_URL_HINT}")
+        return Verdictless(
+            3, f"the target redirects ({first.status}) to {where[:200]}", f"give the final URL: {_URL_HINT}"
+        )
     if _is_html(first) or first.status in (404, 405, 410):
         return await _wrong_place(target, client, deliver, first)
-    return Problem(3, f"a first turn of the role conversation was answered {first.status}", _ROLE_HINT)
+    return Problem(3, f"a valid first turn of the role conversation was answered {first.status}", _ROLE_HINT)
 
 
 def _no_answer(target: Target, exchange: Exchange) -> Problem:
     url = target.access.base_url
     if exchange.failure == "not sent":
-        return Problem(3, f"{url} cannot be reached: {exchange.detail}", _reaching_hint(exchange.detail))
+        return Verdictless(3, f"{url} cannot be reached: {exchange.detail}", _reaching_hint(exchange.detail))
     return Problem(3, f"{url} gave no complete answer to a first turn: {exchange.failure}: {exchange.detail}")
 
 
@@ -60,10 +68,10 @@ async def _wrong_place(target: Target, client: Client, deliver: Deliver, first: 
     url = target.access.base_url
     if await _is_the_endpoint(target, client, deliver, first):
         id = target.workflows.conversation
-        return Problem(
+        return Verdictless(
             3, f"the endpoint does not know the workflow {id} of the role conversation ({shown})", _ROLE_HINT
         )
-    return Problem(3, f"the execute endpoint is not at {url} (a first turn was answered {shown})", _URL_HINT)
+    return Verdictless(3, f"the execute endpoint is not at {url} (a first turn was answered {shown})", _URL_HINT)
 
 
 async def _is_the_endpoint(target: Target, client: Client, deliver: Deliver, first: Exchange) -> bool:

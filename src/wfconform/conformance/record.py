@@ -1,6 +1,7 @@
 """What a run has shown so far: per requirement, how often it held and how it was broken."""
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -23,11 +24,11 @@ _CREDENTIALS = {
 
 @dataclass(slots=True)
 class Record:
-    """One requirement: how often it held, the evidence of how it was broken (the first few), how often that was."""
+    """One requirement: how often it held, and by root ("": for itself) how often it was broken, with evidence."""
 
     held: int = 0
-    broken: int = 0
-    evidence: list[Evidence] = field(default_factory=list)
+    broken: Counter[str] = field(default_factory=Counter)
+    evidence: dict[str, list[Evidence]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Recorder:
@@ -36,11 +37,18 @@ class Recorder:
     def __init__(self, access: Access, *, begun_s: float) -> None:
         self.records: dict[str, Record] = {}
         self.roles: dict[str, str] = {}
+        self.plain: set[str] = set()
         self._secrets = _secrets(access)
         self._begun_s = begun_s
 
-    def take(self, finding: Finding, exchange: Exchange, scenario: str, log: Sequence[Exchange]) -> bool:
-        """Take in a finding; `log` is the scenario's traffic so far. Return whether it broke something new."""
+    def take(
+        self, finding: Finding, exchange: Exchange, scenario: str, log: Sequence[Exchange], *, plain: bool
+    ) -> bool:
+        """Take in a finding; `log` is the scenario's traffic so far. Return whether it broke something new.
+
+        plain: the scenario is single sessions with nothing beside them: what it breaks is the root of what follows from
+        it elsewhere.
+        """
         if finding.id.startswith(ROLE_PREFIX):
             if finding.broken:
                 said = f"{self.redact(finding.broken.actual)}, expected {finding.broken.expected}"
@@ -50,10 +58,20 @@ class Recorder:
         if finding.broken is None:
             record.held += 1
             return False
-        record.broken += 1
-        if len(record.evidence) < EVIDENCE_LIMIT and all(one.scenario != scenario for one in record.evidence):
-            record.evidence.append(self._evidence(finding.broken, exchange, scenario, log))
-        return record.broken == 1
+        root = finding.broken.root
+        record.broken[root] += 1
+        if plain and not root:
+            self.plain.add(finding.id)
+        kept = record.evidence[root]
+        if len(kept) < EVIDENCE_LIMIT and all(one.scenario != scenario for one in kept):
+            kept.append(self._evidence(finding.broken, exchange, scenario, log))
+        return record.broken.total() == 1
+
+    def standing(self, id: str) -> tuple[int, list[Evidence]]:
+        """Return how often a requirement was broken, but for what follows from another one's plain failure."""
+        record = self.records.get(id, Record())
+        roots = [root for root in record.broken if root not in self.plain or root == id]
+        return sum(record.broken[root] for root in roots), [one for root in roots for one in record.evidence[root]]
 
     def redact(self, text: str) -> str:
         """Replace every secret of the run."""

@@ -11,7 +11,7 @@ from wfconform.conformance.http import ASGIApp, HttpDriver, tls_context
 from wfconform.conformance.lifespan import lifespan
 from wfconform.conformance.options import CheckOptions, Progress
 from wfconform.conformance.play import Played, Player, random_digits
-from wfconform.conformance.preflight import preflight
+from wfconform.conformance.preflight import Verdictless, preflight
 from wfconform.conformance.record import Recorder
 from wfconform.conformance.verdicts import problems, results
 from wfconform.errors import UsageError
@@ -95,24 +95,30 @@ class _Check:
     async def _preflight(self) -> Problem | None:
         log = Played("first contact")
         self.played[log.name] = log
+        found: list[tuple[Exchange, Finding]] = []
 
         async with self._driver() as driver:
 
             async def deliver(send: Send) -> Exchange:
-                exchange = await driver.send(send.request)
+                exchange = await self.player.deliver(driver, log, send)
                 log.exchanges.append(exchange)
                 send.session.learn(exchange)
-                for _, finding in observe(self.ledger, exchange):
-                    self._found(log, exchange, finding)
+                found.extend(observe(self.ledger, exchange))
                 return exchange
 
-            return await preflight(self.target, self._client("first contact"), deliver)
+            problem = await preflight(self.target, self._client("first contact"), deliver)
+        for exchange, finding in () if isinstance(problem, Verdictless) else found:
+            self._found(log, exchange, finding)
+        return problem
 
     async def _play_all(self) -> None:
         offers = self.target.offers
         specs = [spec for spec in scenarios() if spec.needs <= offers and not self.selected.isdisjoint(spec.proves)]
         self.total = len(specs)
-        tasks = [asyncio.create_task(self._play(spec)) for spec in specs]
+        for spec in specs:
+            if spec.alone:
+                await self._play(spec)
+        tasks = [asyncio.create_task(self._play(spec)) for spec in specs if not spec.alone]
         watch = asyncio.create_task(self._end_when_interrupted(tasks))
         try:
             await asyncio.gather(*tasks, return_exceptions=False)
@@ -155,7 +161,8 @@ class _Check:
         )
 
     def _found(self, played: Played, exchange: Exchange, finding: Finding) -> None:
-        new = self.recorder.take(finding, exchange, played.name, played.exchanges)
+        plain = played.name in _PLAIN
+        new = self.recorder.take(finding, exchange, played.name, played.exchanges, plain=plain)
         if new and self.progress and finding.id in self.selected:
             self.progress.violated(requirement_id=finding.id, scenario=played.name)
 
@@ -225,4 +232,5 @@ def _described(target: Target, recorder: Recorder) -> dict[str, object]:
     }
 
 
+_PLAIN = frozenset(spec.name for spec in scenarios() if spec.plain)
 _ROLES = ("completes", "fails", "loops", "pauses", "slow", "versioned")

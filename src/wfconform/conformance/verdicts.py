@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from wfconform.conformance.play import Played
-from wfconform.conformance.record import Record, Recorder
-from wfconform.outcomes import Problem, RequirementResult, Verdict
+from wfconform.conformance.record import EVIDENCE_LIMIT, Record, Recorder
+from wfconform.outcomes import Evidence, Problem, RequirementResult, Verdict
 from wfconform.requirements import FULL_ACCESS, Level, Requirement, catalogue, required_at
 from wfconform.target import Target
 
@@ -27,15 +27,19 @@ _OUTSIDE = {
 def results(recorder: Recorder, target: Target, selected: frozenset[str]) -> tuple[RequirementResult, ...]:
     """Return a result for every selected requirement, in catalogue order."""
     return tuple(
-        _result(requirement, recorder.records.get(requirement.id, Record()), target)
-        for requirement in catalogue().values()
-        if requirement.id in selected
+        _result(requirement, recorder, target) for requirement in catalogue().values() if requirement.id in selected
     )
 
 
-def _result(requirement: Requirement, record: Record, target: Target) -> RequirementResult:
+def _result(requirement: Requirement, recorder: Recorder, target: Target) -> RequirementResult:
     reason = target.expected_failures.get(requirement.id)
-    verdict, message = _verdict(requirement, record, target)
+    broken, evidence = recorder.standing(requirement.id)
+    record = recorder.records.get(requirement.id, Record())
+    verdict, message = _verdict(requirement, broken, evidence)
+    if verdict is Verdict.NOT_TESTED and record.held:
+        verdict = Verdict.PASS
+    elif verdict is Verdict.NOT_TESTED:
+        message = _why_not_tested(requirement, record, target)
     if reason is not None:
         verdict, message = _against_expectation(verdict, message, reason)
     return RequirementResult(
@@ -43,21 +47,19 @@ def _result(requirement: Requirement, record: Record, target: Target) -> Require
         level=requirement.level,
         verdict=verdict,
         message=message,
-        exercised=record.held + record.broken,
-        evidence=tuple(record.evidence),
+        exercised=record.held + broken,
+        evidence=tuple(evidence[:EVIDENCE_LIMIT]),
     )
 
 
-def _verdict(requirement: Requirement, record: Record, target: Target) -> tuple[Verdict, str]:
-    if record.broken:
-        first = record.evidence[0]
-        times = f" ({record.broken} times)" if record.broken > 1 else ""
-        where = f" at {first.path}" if first.path else ""
-        bad = Verdict.FAIL if requirement.level is Level.MUST else Verdict.WARN
-        return bad, f"expected {first.expected}, got {first.actual}{where}{times}"
-    if record.held:
-        return Verdict.PASS, ""
-    return Verdict.NOT_TESTED, _why_not_tested(requirement, target)
+def _verdict(requirement: Requirement, broken: int, evidence: Sequence[Evidence]) -> tuple[Verdict, str]:
+    if not broken:
+        return Verdict.NOT_TESTED, ""
+    first = evidence[0]
+    times = f" ({broken} times)" if broken > 1 else ""
+    where = f" at {first.path}" if first.path else ""
+    bad = Verdict.FAIL if requirement.level is Level.MUST else Verdict.WARN
+    return bad, f"expected {first.expected}, got {first.actual}{where}{times}"
 
 
 def _against_expectation(verdict: Verdict, message: str, reason: str) -> tuple[Verdict, str]:
@@ -68,7 +70,9 @@ def _against_expectation(verdict: Verdict, message: str, reason: str) -> tuple[V
     return verdict, message
 
 
-def _why_not_tested(requirement: Requirement, target: Target) -> str:
+def _why_not_tested(requirement: Requirement, record: Record, target: Target) -> str:
+    if record.broken:
+        return f"cannot be told apart from {', '.join(sorted(record.broken))}, which is broken"
     if requirement.group in _OUTSIDE:
         return _OUTSIDE[requirement.group]
     if requirement.group == "AUT" and target.access.auth == "none":

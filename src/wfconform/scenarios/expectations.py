@@ -56,6 +56,8 @@ class ComesBackWhole:
 
     def judge(self, answer: Answer) -> Broken | bool | None:
         """Search what the server said."""
+        if not answer.events:
+            return None
         if any(self.text in said for said in answer.spoken):
             return True
         longest = max(answer.spoken, key=lambda said: _likeness(said, self.text), default="")
@@ -70,16 +72,19 @@ def _likeness(said: str, text: str) -> int:
 class SaysVersion:
     """The answer carries the text of its version and of no other; settles: having no text at all is broken too.
 
-    others: the texts of the other versions.
+    others: the texts of the other versions; root: the requirement that this follows from, where that one is broken.
     """
 
     text: str
     others: tuple[str, ...]
     ids: tuple[str, ...]
     settles: bool = True
+    root: str = ""
 
     def judge(self, answer: Answer) -> Broken | bool | None:
         """Search what the server said."""
+        if not answer.events:
+            return None
         said = "\n".join(answer.spoken)
         for other in sorted(self.others, key=len, reverse=True):
             if self.text in other:
@@ -89,4 +94,5 @@ class SaysVersion:
         seen = next((other for other in self.others if any(other in one for one in answer.spoken)), None)
         if seen is None and not self.settles:
             return None
-        return Broken(f"the version's text {self.text!r}", f"{seen!r}" if seen else "no version's text", "$.events")
+        shown = repr(seen) if seen else "no version's text"
+        return Broken(f"the version's text {self.text!r}", shown, "$.events", self.root)

@@ -9,13 +9,18 @@ from wfconform.scenarios.client import Client, Scenario
 
 @dataclass(frozen=True, slots=True)
 class ScenarioSpec:
-    """One scenario. needs: in the words of the catalogue's `needs`; slow: takes seconds of its own, start it early."""
+    """One scenario. needs: in the words of the catalogue's `needs`.
+
+    alone: played before all others, with nothing beside it; plain: so is this, and it is single sessions one after the
+    other, so that what breaks here explains what follows from it elsewhere.
+    """
 
     name: str
     run: Callable[[Client], Scenario]
     proves: tuple[str, ...]
     needs: frozenset[str] = frozenset()
-    slow: bool = False
+    alone: bool = False
+    plain: bool = False
 
     @property
     def sentence(self) -> str:
@@ -38,15 +43,22 @@ UNHARMED = ("EXE-009", "EXE-010", "TRN-003")
 
 
 def _spec(
-    run: Callable[[Client], Scenario], *proves: str, needs: tuple[str, ...] = (), slow: bool = False
+    run: Callable[[Client], Scenario],
+    *proves: str,
+    needs: tuple[str, ...] = (),
+    alone: bool = False,
+    plain: bool = False,
 ) -> ScenarioSpec:
-    return ScenarioSpec(run.__name__, run, proves, frozenset(needs), slow)
+    return ScenarioSpec(run.__name__, run, proves, frozenset(needs), alone or plain, plain)
 
 
 _SPECS = (
-    _spec(cancelling.cancel_in_flight, "CAN-006", "TRN-006", needs=("slow",), slow=True),
-    _spec(cancelling.cancel_waiting, "CAN-001", "CAN-002", "CAN-003", "TRN-006", "STS-009", "STS-013", slow=True),
-    _spec(turns.twelve_turns, *EVERYWHERE, *CONVERSING),
+    _spec(turns.twelve_turns, *EVERYWHERE, *CONVERSING, "CAN-001", plain=True),
+    _spec(concurrent.interleaved, "TRN-004", alone=True),
+    _spec(cancelling.cancel_one_of_three, "CAN-007", alone=True),
+    _spec(versions.each_version, "VER-001", "VER-002", needs=("versioned",), plain=True),
+    _spec(cancelling.cancel_in_flight, "CAN-006", "TRN-006", needs=("slow",)),
+    _spec(cancelling.cancel_waiting, "CAN-001", "CAN-002", "CAN-003", "TRN-006", "STS-009", "STS-013"),
     _spec(turns.twelve_marked_turns, "TRN-007", "EVT-008", needs=("echo",)),
     _spec(turns.fresh_connections, "RUN-009"),
     _spec(turns.full_form, "EXE-012"),
@@ -56,10 +68,8 @@ _SPECS = (
     _spec(turns.whole_texts, "EXE-013", needs=("echo",)),
     _spec(cancelling.cancel_after_first_turn, "CAN-001", "CAN-002", "TRN-006"),
     _spec(cancelling.stop_twice_at_once, "TRN-006", "CAN-002"),
-    _spec(cancelling.cancel_one_of_three, "CAN-007"),
     _spec(cancelling.stop_without_run_id, "CAN-004"),
     _spec(cancelling.cancel_paused, "CAN-001", "CAN-002", needs=("pauses",)),
-    _spec(concurrent.interleaved, "TRN-004"),
     _spec(concurrent.parallel, "TRN-004", "RUN-002"),
     _spec(concurrent.submit_two, "TRN-005"),
     _spec(concurrent.submit_eight, "TRN-005"),
@@ -85,7 +95,6 @@ _SPECS = (
     _spec(run_ids.foreign_workflow, "RUN-007", *UNHARMED, needs=("other",)),
     _spec(run_ids.overridden_in_body, "RUN-010"),
     _spec(versions.malformed_version, "VER-003"),
-    _spec(versions.each_version, "VER-001", "VER-002", needs=("versioned",)),
     _spec(versions.no_such_version, "VER-003", needs=("versioned",)),
     _spec(versions.active_version, "VER-004", "VER-005", needs=("versioned", "active")),
     _spec(versions.zero_in_the_body, "VER-005", needs=("versioned",)),
@@ -94,5 +103,5 @@ _SPECS = (
 
 
 def catalogue() -> tuple[ScenarioSpec, ...]:
-    """Return every scenario, the longest first."""
+    """Return every scenario: those that are played alone, then the longest first."""
     return _SPECS

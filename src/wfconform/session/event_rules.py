@@ -8,6 +8,7 @@ from wfconform.session.states import CANCELLED, CLOSING_EVENTS, MAIN_THREAD, NOD
 from wfconform.session.values import Broken, Event
 
 CLOCK_SLACK_S = 5.0  # a Date header tells whole seconds, and a gateway's clock is not the runtime's
+UNKNOWN_SKEW_S = 60.0  # without a Date header: as much as RUN-008 grants
 BACKWARDS_S = 0.001  # EVT-005
 APART_S = 0.005  # turns this far apart cannot share a timestamp, even of whole milliseconds
 
@@ -15,7 +16,7 @@ APART_S = 0.005  # turns this far apart cannot share a timestamp, even of whole 
 def evt_002(step: Step) -> Outcome:
     """There are events."""
     events = step.answer.events
-    if events is None or step.answer.status == CANCELLED:
+    if events is None or step.answer.status in (None, CANCELLED):
         return None
     return _held(bool(events), "at least one event", "an empty array", "$.events")
 
@@ -68,9 +69,9 @@ def evt_005(step: Step) -> Outcome:
 
 def _span(step: Step) -> tuple[float, float]:
     date, ask = step.answer.server_date, step.ask
-    if date is None:
-        return float("-inf"), float("inf")
-    return date - (ask.received_s - ask.sent_s) - CLOCK_SLACK_S, date + CLOCK_SLACK_S
+    slack_s = UNKNOWN_SKEW_S if date is None else CLOCK_SLACK_S
+    end = ask.received_at if date is None else date
+    return end - (ask.received_s - ask.sent_s) - slack_s, end + slack_s
 
 
 def evt_006(step: Step) -> Outcome:

@@ -4,7 +4,7 @@ Each takes a Step (a 200 answer and the run as it was before) and returns True (
 requirement) or Broken. TABLES names which apply to which kind of step; the ledger walks them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -20,6 +20,8 @@ from wfconform.session.states import (
     WAITING,
 )
 from wfconform.session.values import Answer, Ask, Broken
+
+SHOWN = 160  # characters of a value in a message
 
 
 class StepKind(Enum):
@@ -171,23 +173,26 @@ def sts_006(step: Step) -> Outcome:
     if step.answer.status != "failed":
         return None
     error = step.answer.error
-    return _held(bool(error and error.strip()), "a non-empty string with status failed", _quoted(error), "$.error")
+    told = isinstance(error, str) and bool(error.strip())
+    return _held(told, "a non-empty string with status failed", _quoted(error), "$.error")
 
 
 def sts_007(step: Step) -> Outcome:
     """The hint is an object when waiting, and null when is_waiting_for_input is false."""
-    answer, there = step.answer, step.answer.hint is not None
+    answer, hint = step.answer, step.answer.hint
     if answer.status == WAITING:
-        return _held(there, f"an object with status {WAITING}", "null or absent", "$.next_input_hint")
-    if answer.status in (None, PAUSED) or answer.is_waiting is not False:
+        return _held(isinstance(hint, Mapping), f"an object with status {WAITING}", _quoted(hint), "$.next_input_hint")
+    if answer.status == PAUSED:
+        return _held(hint is None or isinstance(hint, Mapping), "an object or null", _quoted(hint), "$.next_input_hint")
+    if answer.status is None or answer.is_waiting is not False:
         return None
-    return _held(not there, f"null with status {answer.status}", "an object", "$.next_input_hint")
+    return _held(hint is None, f"null with status {answer.status}", _quoted(hint), "$.next_input_hint")
 
 
 def sts_008(step: Step) -> Outcome:
     """The hint is a busy_wait_for_user_message event."""
     hint = step.answer.hint
-    if step.answer.status != WAITING or hint is None:
+    if step.answer.status != WAITING or not isinstance(hint, Mapping):
         return None
     kind = hint.get("type")
     return _held(
@@ -215,7 +220,7 @@ def _no_error(step: Step, statuses: frozenset[str]) -> Outcome:
 def sts_014(step: Step) -> Outcome:
     """The hint is among this turn's events."""
     answer = step.answer
-    if answer.status != WAITING or answer.hint is None or answer.events is None:
+    if answer.status != WAITING or not isinstance(answer.hint, Mapping) or not answer.events:
         return None
     id, hint = answer.hint.get("logical_id"), answer.hint
     found = any((id is not None and event.logical_id == id) or event.content == hint for event in answer.events)
@@ -228,7 +233,7 @@ def sts_014(step: Step) -> Outcome:
 def sts_009(step: Step) -> Outcome:
     """An ended run answers a turn with the same terminal status and turn, if with a 200 at all."""
     answer, run = step.answer, step.run
-    if not run.judged:
+    if answer.status is None or not run.judged:
         return None
     if answer.status != run.status:
         return Broken(f"a refusal, or status {run.status} once more", _quoted(answer.status), "$.status")
@@ -241,7 +246,7 @@ def sts_009(step: Step) -> Outcome:
 def can_001(step: Step) -> Outcome:
     """A stop answers cancelled, completed, not waiting."""
     answer, run = step.answer, step.run
-    if run.status is None or not run.judged:
+    if run.status is None or answer.status is None or not run.judged:
         return None
     if answer.status != CANCELLED:
         return Broken(CANCELLED, _quoted(answer.status), "$.status")
@@ -252,11 +257,15 @@ def can_001(step: Step) -> Outcome:
 
 def can_003(step: Step) -> Outcome:
     """A second stop answers cancelled."""
+    if step.answer.status is None:
+        return None
     return _held(step.answer.status == CANCELLED, CANCELLED, _quoted(step.answer.status), "$.status")
 
 
 def can_004(step: Step) -> Outcome:
     """A stop without run_id answers a cancelled run."""
+    if step.answer.status is None:
+        return None
     return _held(
         step.answer.status == CANCELLED, "a refusal, or a cancelled run", _quoted(step.answer.status), "$.status"
     )
@@ -264,9 +273,9 @@ def can_004(step: Step) -> Outcome:
 
 def can_005(step: Step) -> Outcome:
     """A stop on a run that ended by itself shows no other status."""
-    if not step.run.judged:
-        return None
     status = step.answer.status
+    if status is None or not step.run.judged:
+        return None
     return _held(
         status == step.run.status, f"a refusal, or status {step.run.status} unchanged", _quoted(status), "$.status"
     )
@@ -277,7 +286,8 @@ def _json(flag: bool) -> str:  # noqa: FBT001
 
 
 def _quoted(value: object) -> str:
-    return "null or absent" if value is None else repr(value)
+    shown = "null or absent" if value is None else repr(value)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
 
 
 Table = tuple[tuple[str, Invariant], ...]

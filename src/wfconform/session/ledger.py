@@ -1,6 +1,7 @@
 """The ledger: takes in every exchange, keeps a short history of each run, tells what held and what broke."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from wfconform.session import races
 from wfconform.session.history import RunHistory
@@ -92,7 +93,7 @@ class Ledger:
             run.loosen()
         elif kind in (StepKind.EXECUTED, StepKind.STOPPED):
             run.executed(ask, answer)
-        elif kind is StepKind.STOPPED_AGAIN:
+        elif kind in (StepKind.STOPPED_AGAIN, StepKind.SNAPSHOT):
             run.hi = max(run.hi, answer.turn_number or 0)
         elif kind is StepKind.STOPPED_AFTER_END:
             run.stopped_after_end = True
@@ -166,6 +167,10 @@ def _worst(findings: Iterable[Finding]) -> list[Finding]:
     return list(by_id.values())
 
 
+def _from_root(outcome: Outcome, root: str) -> Outcome:
+    return replace(outcome, root=root) if isinstance(outcome, Broken) else outcome
+
+
 def _finding(id: str, outcome: Outcome) -> Finding:
     return Finding(id, outcome if isinstance(outcome, Broken) else None)
 
@@ -190,7 +195,8 @@ def _intended(step: Step) -> list[Finding]:
         case Valid(ids, exact):
             goes_on = _goes_on(step)
             numbered = step.kind is StepKind.EXECUTED and not isinstance(goes_on, Broken)
-            return [*_findings(ids, goes_on), *_findings(exact, next_turn(step) if numbered else goes_on)]
+            following = _from_root(next_turn(step), "TRN-002") if numbered else goes_on
+            return [*_findings(ids, goes_on), *_findings(exact, following)]
         case Lenient(ids, same):
             return [*_findings(ids, outcome=True), *_findings(same, _goes_on(step))]
         case Ended(ids) if step.kind is StepKind.SNAPSHOT:
@@ -207,11 +213,12 @@ def _goes_on(step: Step) -> Outcome:
     if not run.judged or answer.run_id is None:
         return None
     if answer.run_id != step.ask.run_id:
-        return Broken(f"the session {step.ask.run_id!r} goes on", f"an answer of {answer.run_id!r}", "$.run_id")
+        expected = f"the session {step.ask.run_id!r} goes on"
+        return Broken(expected, f"an answer of {answer.run_id!r}", "$.run_id", "RUN-003")
     if answer.turn_number == 1 and run.lo >= 1 and step.kind is StepKind.EXECUTED:
-        return Broken("the session goes on", "it starts again with turn 1", "$.turn_number")
-    if step.kind is StepKind.STOPPED and answer.status != CANCELLED:
-        return Broken("the session is cancelled", f"status {answer.status!r}", "$.status")
+        return Broken("the session goes on", "it starts again with turn 1", "$.turn_number", "TRN-002")
+    if step.kind is StepKind.STOPPED and answer.status not in (None, CANCELLED):
+        return Broken("the session is cancelled", f"status {answer.status!r}", "$.status", "CAN-001")
     return True
 
 
@@ -222,8 +229,8 @@ def _pending(step: Step) -> list[Finding]:
         return _findings(("CAN-005",), sts_009(step))
     if step.kind is not StepKind.EXECUTED:
         return []
-    outcome = next_turn(step)
-    findings = _findings(_promised(run), outcome)
+    outcome = _from_root(next_turn(step), "TRN-002")
+    findings = _findings(_promised(run) | {"TRN-003"} if run.refusals else (), outcome)
     if run.raced:
         findings += _findings(("TRN-005",), outcome)
     return findings
@@ -232,7 +239,7 @@ def _pending(step: Step) -> list[Finding]:
 def _promised(run: RunHistory) -> set[str]:
     if not run.refusals:
         return set()
-    return {"TRN-003", "EXE-010", *(id for intent in run.refusals for id in intent.unharmed)}
+    return {"EXE-010", *(id for intent in run.refusals for id in intent.unharmed)}
 
 
 # --- a 4xx

@@ -68,10 +68,10 @@ def _numbers(run: RunHistory, turns: Sequence[Observed], executed: Sequence[tupl
     low, high = run.lo + 1, run.lo + len(numbers) + spare
     shown = ", ".join(map(str, numbers))
     if len(set(numbers)) < len(numbers):
-        return [Finding("TRN-005", Broken("each turn_number once", shown, "$.turn_number"))]
+        return [Finding("TRN-005", Broken("each turn_number once", shown, "$.turn_number", "TRN-002"))]
     if numbers[0] < low or numbers[-1] > high:
         expected = ", ".join(map(str, range(low, low + len(numbers))))
-        return [Finding("TRN-005", Broken(expected, shown, "$.turn_number"))]
+        return [Finding("TRN-005", Broken(expected, shown, "$.turn_number", "TRN-002"))]
     return [Finding("TRN-005")]
 
 
@@ -112,7 +112,7 @@ def _stop_answer(run: RunHistory, seen: Observed, ended: str | None, beside: int
 def _stop_outcome(seen: Observed, ended: str | None) -> Broken | None:
     match seen.reply:
         case Answer(status=status) if status not in (None, CANCELLED, ended):
-            return Broken(f"{CANCELLED}: the stop met a running turn", repr(status), "$.status")
+            return Broken(f"{CANCELLED}: the stop met a running turn", repr(status), "$.status", "CAN-001")
         case Refusal(http_status=code) if code not in BUSY_REFUSALS and not ended:
             return Broken("200 cancelled, or 409, 423, 429 while the turn runs", f"refused with {code}")
         case Indeterminate(http_status=int(code)) | Unreadable(http_status=code):

@@ -75,11 +75,16 @@ Intent = Valid | Refused | Ended | Lenient | Busy
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """How a requirement was broken; path: where in the answer, as a JSON path."""
+    """How a requirement was broken; path: where in the answer, as a JSON path.
+
+    root: the requirement that this follows from, where that one is broken in plain sessions too; "" when it stands
+    for itself. A server that never counts right has not harmed a run by refusing a request.
+    """
 
     expected: str
     actual: str
     path: str = ""
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +111,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 200 with a JSON object. A field that is missing or of a wrong type is None (`flaws` has told).
+    """A 200 with a JSON object; a required field that is missing or of a wrong type is None, error and hint are raw.
 
-    hint_type: the hint's own `type`; server_date: the Date header in epoch seconds; spoken: the strings the server
-    said (events and hint, without the events that carry the input back); tokens: sessions whose marks were found.
+    raw_*: as sent, where the other is normalised; server_date: the Date header in epoch seconds; spoken: the strings
+    that the server said (events and hint, without the events that carry the input back).
     """
 
     run_id: str | None
@@ -118,8 +123,8 @@ class Answer:
     events: tuple[Event, ...] | None
     is_waiting: bool | None
     is_completed: bool | None
-    error: str | None = None
-    hint: Mapping[str, Any] | None = None
+    error: Any = None
+    hint: Any = None
     background: bool = False
     raw_run_id: str | None = None
     raw_status: str | None = None

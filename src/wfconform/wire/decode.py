@@ -90,7 +90,6 @@ _REQUIRED = {
     "is_waiting_for_input": bool,
     "is_completed": bool,
 }
-_OPTIONAL = {"error": str, "next_input_hint": dict}
 
 
 def answer_of(value: Mapping[str, Any], *, date: str | None = None) -> tuple[Answer, list[Finding]]:
@@ -99,9 +98,6 @@ def answer_of(value: Mapping[str, Any], *, date: str | None = None) -> tuple[Ans
     broken: Broken | None = None
     for name, wanted in _REQUIRED.items():
         fields[name], wrong = _typed(value, name, wanted)
-        broken = broken or wrong
-    for name, wanted in _OPTIONAL.items():
-        fields[name], wrong = _typed(value, name, wanted) if value.get(name) is not None else (None, None)
         broken = broken or wrong
     events, bad_event = _events(fields["events"])
     if fields["events"] is None:
@@ -114,8 +110,8 @@ def answer_of(value: Mapping[str, Any], *, date: str | None = None) -> tuple[Ans
         events=events,
         is_waiting=fields["is_waiting_for_input"],
         is_completed=fields["is_completed"],
-        error=fields["error"],
-        hint=fields["next_input_hint"],
+        error=value.get("error"),
+        hint=value.get("next_input_hint"),
         background=value.get("has_background_work") is True,
         raw_run_id=raw_id,
         raw_status=raw_status,
@@ -148,7 +144,7 @@ def _events(items: list[Any] | None) -> tuple[tuple[Event, ...] | None, Broken |
         elif broken is None:
             shown = json.dumps(item, default=str)[:80]
             broken = Broken("an object with a string `type`", shown, f"$.events[{index}]")
-    return tuple(events), broken
+    return (None if broken else tuple(events)), broken
 
 
 def _event(item: dict[str, Any]) -> Event:

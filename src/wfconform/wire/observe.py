@@ -95,13 +95,15 @@ def _failed(exchange: Exchange) -> Read:
 
 
 def _by_status(exchange: Exchange, status: int) -> Read:
+    if exchange.request.method != "POST":
+        return Unreadable(status, "another method"), []
     if status == 200:
         return _answer(exchange)
     if status == 429 or (status == 503 and exchange.header("retry-after") is not None):
         return NotProcessed(status), []
     if status >= 500:
         broken = Finding("EXE-008", Broken("a status below 500", str(status)))
-        return Indeterminate(status), [broken] if exchange.request.method == "POST" else []
+        return Indeterminate(status), [broken]
     if 400 <= status < 500:
         return Refusal(status), _refusal_form(exchange, status)
     return Unreadable(status, "redirects are not followed" if 300 <= status < 400 else ""), []
@@ -148,7 +150,8 @@ def _answer(exchange: Exchange) -> Read:
 def _strictness(exchange: Exchange, fault: str) -> list[Finding]:
     first = exchange.request.kind is Kind.FIRST
     if fault:
-        return [Finding("EXE-001" if first else "EXE-002", Broken("strict RFC 8259 JSON", fault))]
+        lax = Broken("strict RFC 8259 JSON", fault, root="" if first else "EXE-001")
+        return [Finding("EXE-001" if first else "EXE-002", lax)]
     media_type = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
     if not first:
         return []
@@ -162,7 +165,7 @@ def _own_mark(exchange: Exchange, answer: Answer) -> list[Finding]:
     request = exchange.request
     if not request.echoed or request.mark is None or isinstance(request.intent, Ended | Refused):
         return []
-    if answer.status is None or answer.run_id != request.run_id:
+    if answer.status is None or answer.run_id != request.run_id or not answer.events:
         return []
     if any(request.mark in text for text in answer.spoken):
         return [Finding("TRN-007"), Finding("EVT-008")]
@@ -175,7 +178,7 @@ def _own_mark(exchange: Exchange, answer: Answer) -> list[Finding]:
 
 def _refusal_form(exchange: Exchange, status: int) -> list[Finding]:
     """EXE-009: JSON with a human-readable string, where the endpoint itself refused."""
-    if status in _ANY_FORM or exchange.request.method != "POST" or not exchange.request.probes_endpoint:
+    if status in _ANY_FORM or not exchange.request.probes_endpoint:
         return []
     parsed = parse(exchange.body)
     if parsed.fault:
