@@ -1,6 +1,7 @@
 """Runs the whole suite against the test servers, several at once: most of a check's time is spent waiting."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 from tests.servers.target import SECRETS, Broken, Conforming, describe
@@ -26,7 +27,7 @@ async def check_case(case: Conforming | Broken, *, seed: int = 1, level: str = "
         return await run_check(target_of(case, url), options, app=None if case.live else app)
 
 
-async def check_all(cases: list[Conforming | Broken], *, seed: int = 1) -> list[Run]:
+async def check_all(cases: Sequence[Conforming | Broken], *, seed: int = 1) -> list[Run]:
     """Check several servers, a few of them at a time."""
     places = asyncio.Semaphore(AT_ONCE)
 

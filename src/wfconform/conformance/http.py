@@ -1,45 +1,53 @@
 """The HTTP driver: Requests over httpx to Exchanges. It never sends again what may have been processed.
 
 A failure is an Exchange with `failure`, never an exception; whatever a peer does, a call ends within the timeout and
-reads at most BODY_LIMIT bytes.
+reads at most BODY_LIMIT bytes. It stands on httpx's transports, without a client around them: a client would send back
+cookies (a call must show what its own key opens), and would read the Location of a redirect that nobody follows.
 """
 
-import asyncio
 import json
 import re
 import ssl
-import time
 from collections.abc import Mapping
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from wfconform.conformance.call import BODY_LIMIT, Call
+from wfconform.errors import UsageError
 from wfconform.target import Access
-from wfconform.wire import Connection, Credential, Exchange, Failure, Request
+from wfconform.wire import Connection, Credential, Exchange, Request
 
-BODY_LIMIT = 32 * 1024 * 1024
-CONNECT_LIMIT_S = 5.0
+__all__ = ["BODY_LIMIT", "ASGIApp", "HttpDriver", "tls_context"]
+
 CERTAIN_KEY = 8  # characters; a shorter key may stand in an answer by chance, so more than the key must match
 LIKELY_KEY = 6
 WRONG_KEY = "wfconform-wrong-key-0000"
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 ASGIApp = Any
 
-_CLOSED = ("Server disconnected", "peer closed connection")
-
 
 class HttpDriver:
-    """Sends for one scenario: its own kept connections, and a new one where a request asks for it."""
+    """Sends for one scenario: its own kept connections, and a new one where a request asks for it.
+
+    Raises UsageError for what cannot be sent to anybody: a base URL that is none, a key that fits in no header, a
+    proxy in the environment that cannot be used.
+    """
 
     def __init__(self, access: Access, *, app: ASGIApp | None = None, tls: ssl.SSLContext | None = None) -> None:
+        _refuse_unsendable(access)
         self._access = access
         self._app = app
         self._tls = tls
-        self._leaks = self._leak_pattern()
-        self._client = self._new_client()
+        self._proxy = None if app is not None else _proxy_for(_parsed(access.base_url))
+        self._leaks = _leak_pattern(access)
+        self._kept = self._new_transport()
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,56 +55,43 @@ class HttpDriver:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._kept.aclose()
 
-    def _new_client(self) -> httpx.AsyncClient:
-        transport = None if self._app is None else httpx.ASGITransport(self._app, raise_app_exceptions=False)
-        return httpx.AsyncClient(
-            transport=transport,
-            verify=self._tls if self._tls is not None else False,
-            follow_redirects=False,
-            trust_env=urlsplit(self._access.base_url).hostname not in _LOOPBACK,
-            timeout=httpx.Timeout(self._access.timeout_s, connect=min(self._access.timeout_s, CONNECT_LIMIT_S)),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-        )
+    def _new_transport(self) -> httpx.AsyncBaseTransport:
+        if self._app is not None:
+            return httpx.ASGITransport(self._app, raise_app_exceptions=False)
+        try:
+            return httpx.AsyncHTTPTransport(
+                verify=self._tls if self._tls is not None else False,
+                trust_env=False,
+                proxy=self._proxy,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=5.0),
+            )
+        except (ValueError, ImportError) as error:
+            raise UsageError(f"the proxy in the environment cannot be used: {error}", hint="unset it") from None
 
     async def send(self, request: Request) -> Exchange:
         """Send one request and return what came of it; raises nothing for what a peer can do."""
-        if request.connection is Connection.KEPT:
-            return await self._call(self._client, request)
-        async with self._new_client() as client:
-            return await self._call(client, request)
-
-    async def _call(self, client: httpx.AsyncClient, request: Request) -> Exchange:
-        call = _Call(request, self._leaks)
+        call = Call(request, timeout_s=self._access.timeout_s, leaks=self._leaks)
+        built = self._built(request, call)
         if self._app is not None:
-            await asyncio.sleep(0)  # in-process, what is sent together is under way before any of it is answered
-        try:
-            async with asyncio.timeout(self._access.timeout_s):
-                await call.run(client, self._built(client, request, call))
-        except TimeoutError:
-            call.fail(Failure.TIMEOUT, f"no complete response in {self._access.timeout_s:g} s")
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            call.fail(Failure.NOT_SENT, _reason(error))
-        except httpx.TimeoutException:
-            call.fail(Failure.TIMEOUT, f"nothing came for {self._access.timeout_s:g} s")
-        except httpx.DecodingError as error:
-            call.fail(Failure.UNDECODABLE, _reason(error))
-        except (httpx.RemoteProtocolError, httpx.NetworkError) as error:
-            call.fail(call.torn(error), _reason(error))
-        return call.exchange()
+            return await call.run_in_process(self._kept, built)
+        if request.connection is Connection.KEPT:
+            return await call.run(self._kept, built)
+        async with self._new_transport() as transport:
+            return await call.run(transport, built)
 
-    def _built(self, client: httpx.AsyncClient, request: Request, call: "_Call") -> httpx.Request:
+    def _built(self, request: Request, call: Call) -> httpx.Request:
         query = f"?{urlencode(request.query)}" if request.query else ""
         content = request.raw
         if content is None and request.json is not None:
             content = json.dumps(request.json, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        return client.build_request(
+        return httpx.Request(
             request.method,
             self._access.base_url.rstrip("/") + request.target_path + query,
             content=content,
             headers=self._headers(request),
-            extensions={"trace": call.trace},
+            extensions=call.extensions,
         )
 
     def _headers(self, request: Request) -> dict[str, str]:
@@ -107,13 +102,14 @@ class HttpDriver:
             "user-agent": "wfconform",
             "accept": "application/json",
             "accept-encoding": "gzip, deflate",
+            "connection": "keep-alive",
             "content-type": "application/json",
             **{name.lower(): value.reveal() for name, value in extra.items()},
             **self._authorization(request.credential),
         }
         if request.credential is Credential.NONE:
             headers.pop("authorization", None)
-        return {**headers, **dict(request.headers)}
+        return {**headers, **{name.lower(): value for name, value in request.headers}}
 
     def _authorization(self, credential: Credential) -> Mapping[str, str]:
         access = self._access
@@ -130,10 +126,56 @@ class HttpDriver:
         value = values.get(credential)
         return {"authorization": value} if value else {}
 
-    def _leak_pattern(self) -> re.Pattern[bytes] | None:
-        keys = (self._access.api_key, self._access.second_api_key)
-        patterns = [_leak(key.reveal().encode()) for key in keys if key]
-        return re.compile(b"|".join(patterns)) if patterns and self._access.auth != "none" else None
+
+def _refuse_unsendable(access: Access) -> None:
+    """Raise UsageError for what a header cannot carry; a value may be a secret and is not repeated."""
+    keys = {"the API key": access.api_key, "the second API key": access.second_api_key}
+    headers = {**access.headers, **(access.second_headers or {})}
+    for name in headers:
+        if not _HEADER_NAME.fullmatch(name):
+            raise UsageError(f"{name[:40]!r} is not a header name")
+    for what, value in {**keys, **{f"the header {name}": value for name, value in headers.items()}}.items():
+        if value is not None and not _SENDABLE.fullmatch(value.reveal()):
+            raise UsageError(f"{what} must be visible ASCII, without line ends or spaces around it")
+
+
+def _parsed(base_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise UsageError(f"the base URL cannot be read: {error}") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError("the base URL must begin with http:// or https:// and name a host")
+    return url
+
+
+def _proxy_for(url: httpx.URL) -> str | None:
+    """Return the proxy that the environment names for a host; none for the machine itself."""
+    if _is_loopback(url.host) or proxy_bypass(url.host):
+        return None
+    named = getproxies()
+    proxy = named.get(url.scheme) or named.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _leak_pattern(access: Access) -> re.Pattern[bytes] | None:
+    """Return a pattern for any of the keys in a response, None when there is none to look for."""
+    keys = [key.reveal() for key in (access.api_key, access.second_api_key) if key]
+    forms = [_leak(form.encode()) for key in keys for form in _written(key)]
+    return re.compile(b"|".join(forms)) if forms and access.auth != "none" else None
+
+
+def _written(key: str) -> set[str]:
+    """Return the key as it may stand in a response: as it is, in a JSON string, in a URL."""
+    in_json = json.dumps(key)[1:-1]
+    return {key, in_json, in_json.replace("/", "\\/"), quote(key, safe="")}
 
 
 def _leak(key: bytes) -> bytes:
@@ -144,81 +186,6 @@ def _leak(key: bytes) -> bytes:
     if len(key) >= LIKELY_KEY:
         return rb"(?<![\w-])" + escaped + rb"(?![\w-])"
     return rb'"' + escaped + rb'"|Bearer ' + escaped + rb"(?![\w-])"
-
-
-class _Call:
-    """One call as it happens: times, whether its connection was reused, the body up to the limit."""
-
-    def __init__(self, request: Request, leaks: re.Pattern[bytes] | None) -> None:
-        self._request = request
-        self._leaks = leaks
-        self._begun_s = self._sent_s = time.monotonic()
-        self._sent_at = time.time()
-        self._received_s = 0.0
-        self._connected = self._answering = False
-        self._status: int | None = None
-        self._headers: tuple[tuple[str, str], ...] = ()
-        self._body = bytearray()
-        self._failure: Failure | None = None
-        self._detail = ""
-
-    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
-        """Take what the HTTP library tells: a connection made, the request leaving."""
-        if event == "connection.connect_tcp.started":
-            self._connected = True
-        elif event.endswith("send_request_headers.started"):
-            self._sent_s = time.monotonic()
-            self._sent_at = time.time()
-
-    async def run(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
-        """Send, and read the whole response."""
-        response = await client.send(request, stream=True)
-        self._answering = True
-        self._status = response.status_code
-        self._headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
-        try:
-            async for chunk in response.aiter_bytes(65536):
-                self._body += chunk
-                if len(self._body) > BODY_LIMIT:
-                    self.fail(Failure.TOO_LARGE, f"more than {BODY_LIMIT >> 20} MiB")
-                    break
-        finally:
-            self._received_s = time.monotonic()
-            await response.aclose()
-
-    def fail(self, failure: Failure, detail: str) -> None:
-        """Remember why there is no complete response."""
-        self._failure, self._detail = failure, detail
-
-    def torn(self, error: Exception) -> Failure:
-        """Tell a kept connection that was closed while idle from a response that was broken off."""
-        reused = not self._connected and not self._answering
-        closed = isinstance(error, httpx.NetworkError) or str(error).startswith(_CLOSED)
-        if reused and closed:
-            return Failure.CLOSED_IDLE
-        return Failure.TORN if closed else Failure.NOT_HTTP
-
-    def exchange(self) -> Exchange:
-        """Return it as a value."""
-        whole = bytes(self._body[:BODY_LIMIT])
-        received_s = self._received_s or time.monotonic()
-        shown = whole + b"\n".join(value.encode("utf-8", "surrogateescape") for _, value in self._headers)
-        return Exchange(
-            request=self._request,
-            status=self._status,
-            headers=self._headers,
-            body=whole,
-            sent_s=min(self._sent_s, received_s),
-            received_s=received_s,
-            sent_at=self._sent_at,
-            failure=self._failure,
-            detail=self._detail,
-            leaked=self._leaks.search(shown) is not None if self._leaks else None,
-        )
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def tls_context(access: Access) -> ssl.SSLContext | None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from wfconform.outcomes import Evidence, TurnRecord
@@ -22,13 +22,16 @@ _CREDENTIALS = {
 }
 
 
+Roots = tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Record:
-    """One requirement: how often it held, and by root ("": for itself) how often it was broken, with evidence."""
+    """One requirement: how often it held, and by what explains it (nothing: for itself) how often it was broken."""
 
     held: int = 0
-    broken: Counter[str] = field(default_factory=Counter)
-    evidence: dict[str, list[Evidence]] = field(default_factory=lambda: defaultdict(list))
+    broken: Counter[Roots] = field(default_factory=Counter)
+    evidence: dict[Roots, list[Evidence]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Recorder:
@@ -37,17 +40,22 @@ class Recorder:
     def __init__(self, access: Access, *, begun_s: float) -> None:
         self.records: dict[str, Record] = {}
         self.roles: dict[str, str] = {}
-        self.plain: set[str] = set()
+        self.established: set[str] = set()
         self._secrets = _secrets(access)
         self._begun_s = begun_s
 
     def take(
-        self, finding: Finding, exchange: Exchange, scenario: str, log: Sequence[Exchange], *, plain: bool
+        self,
+        finding: Finding,
+        exchange: Exchange,
+        scenario: str,
+        log: Sequence[Exchange],
+        *,
+        establishes: Collection[str] = (),
     ) -> bool:
         """Take in a finding; `log` is the scenario's traffic so far. Return whether it broke something new.
 
-        plain: the scenario is single sessions with nothing beside them: what it breaks is the root of what follows from
-        it elsewhere.
+        establishes: the requirements that this scenario alone can prove broken, so that they explain what follows.
         """
         if finding.id.startswith(ROLE_PREFIX):
             if finding.broken:
@@ -58,20 +66,25 @@ class Recorder:
         if finding.broken is None:
             record.held += 1
             return False
-        root = finding.broken.root
-        record.broken[root] += 1
-        if plain and not root:
-            self.plain.add(finding.id)
-        kept = record.evidence[root]
+        roots = tuple(root for root in finding.broken.roots if root != finding.id)
+        record.broken[roots] += 1
+        if finding.id in establishes and self.established.isdisjoint(roots):
+            self.established.add(finding.id)
+        kept = record.evidence[roots]
         if len(kept) < EVIDENCE_LIMIT and all(one.scenario != scenario for one in kept):
             kept.append(self._evidence(finding.broken, exchange, scenario, log))
         return record.broken.total() == 1
 
     def standing(self, id: str) -> tuple[int, list[Evidence]]:
-        """Return how often a requirement was broken, but for what follows from another one's plain failure."""
+        """Return how often a requirement was broken, but for what an established failure of another one explains."""
         record = self.records.get(id, Record())
-        roots = [root for root in record.broken if root not in self.plain or root == id]
-        return sum(record.broken[root] for root in roots), [one for root in roots for one in record.evidence[root]]
+        kinds = [roots for roots in record.broken if self.established.isdisjoint(roots)]
+        return sum(record.broken[roots] for roots in kinds), [one for roots in kinds for one in record.evidence[roots]]
+
+    def explained_by(self, id: str) -> list[str]:
+        """Return the established failures that explain what was seen broken."""
+        record = self.records.get(id, Record())
+        return sorted({root for roots in record.broken for root in roots} & self.established)
 
     def redact(self, text: str) -> str:
         """Replace every secret of the run."""

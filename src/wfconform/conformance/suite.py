@@ -161,8 +161,8 @@ class _Check:
         )
 
     def _found(self, played: Played, exchange: Exchange, finding: Finding) -> None:
-        plain = played.name in _PLAIN
-        new = self.recorder.take(finding, exchange, played.name, played.exchanges, plain=plain)
+        establishes = _ALONE.get(played.name, ())
+        new = self.recorder.take(finding, exchange, played.name, played.exchanges, establishes=establishes)
         if new and self.progress and finding.id in self.selected:
             self.progress.violated(requirement_id=finding.id, scenario=played.name)
 
@@ -232,5 +232,5 @@ def _described(target: Target, recorder: Recorder) -> dict[str, object]:
     }
 
 
-_PLAIN = frozenset(spec.name for spec in scenarios() if spec.plain)
+_ALONE = {spec.name: spec.proves for spec in scenarios() if spec.alone}
 _ROLES = ("completes", "fails", "loops", "pauses", "slow", "versioned")

@@ -39,7 +39,7 @@ def _result(requirement: Requirement, recorder: Recorder, target: Target) -> Req
     if verdict is Verdict.NOT_TESTED and record.held:
         verdict = Verdict.PASS
     elif verdict is Verdict.NOT_TESTED:
-        message = _why_not_tested(requirement, record, target)
+        message = _why_not_tested(requirement, recorder.explained_by(requirement.id), target)
     if reason is not None:
         verdict, message = _against_expectation(verdict, message, reason)
     return RequirementResult(
@@ -70,9 +70,9 @@ def _against_expectation(verdict: Verdict, message: str, reason: str) -> tuple[V
     return verdict, message
 
 
-def _why_not_tested(requirement: Requirement, record: Record, target: Target) -> str:
-    if record.broken:
-        return f"cannot be told apart from {', '.join(sorted(record.broken))}, which is broken"
+def _why_not_tested(requirement: Requirement, explained_by: Sequence[str], target: Target) -> str:
+    if explained_by:
+        return f"cannot be told apart from {', '.join(explained_by)}, which is broken"
     if requirement.group in _OUTSIDE:
         return _OUTSIDE[requirement.group]
     if requirement.group == "AUT" and target.access.auth == "none":

@@ -72,14 +72,14 @@ def _likeness(said: str, text: str) -> int:
 class SaysVersion:
     """The answer carries the text of its version and of no other; settles: having no text at all is broken too.
 
-    others: the texts of the other versions; root: the requirement that this follows from, where that one is broken.
+    others: the texts of the other versions; roots: as in Broken.
     """
 
     text: str
     others: tuple[str, ...]
     ids: tuple[str, ...]
     settles: bool = True
-    root: str = ""
+    roots: tuple[str, ...] = ()
 
     def judge(self, answer: Answer) -> Broken | bool | None:
         """Search what the server said."""
@@ -95,4 +95,4 @@ class SaysVersion:
         if seen is None and not self.settles:
             return None
         shown = repr(seen) if seen else "no version's text"
-        return Broken(f"the version's text {self.text!r}", shown, "$.events", self.root)
+        return Broken(f"the version's text {self.text!r}", shown, "$.events", self.roots)

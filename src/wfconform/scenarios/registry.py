@@ -11,8 +11,8 @@ from wfconform.scenarios.client import Client, Scenario
 class ScenarioSpec:
     """One scenario. needs: in the words of the catalogue's `needs`.
 
-    alone: played before all others, with nothing beside it; plain: so is this, and it is single sessions one after the
-    other, so that what breaks here explains what follows from it elsewhere.
+    alone: played before all others, with nothing beside it, so that what it proves broken explains what follows from
+    that elsewhere.
     """
 
     name: str
@@ -20,7 +20,6 @@ class ScenarioSpec:
     proves: tuple[str, ...]
     needs: frozenset[str] = frozenset()
     alone: bool = False
-    plain: bool = False
 
     @property
     def sentence(self) -> str:
@@ -47,16 +46,15 @@ def _spec(
     *proves: str,
     needs: tuple[str, ...] = (),
     alone: bool = False,
-    plain: bool = False,
 ) -> ScenarioSpec:
-    return ScenarioSpec(run.__name__, run, proves, frozenset(needs), alone or plain, plain)
+    return ScenarioSpec(run.__name__, run, proves, frozenset(needs), alone)
 
 
 _SPECS = (
-    _spec(turns.twelve_turns, *EVERYWHERE, *CONVERSING, "CAN-001", plain=True),
+    _spec(turns.twelve_turns, *EVERYWHERE, *CONVERSING, "CAN-001", alone=True),
     _spec(concurrent.interleaved, "TRN-004", alone=True),
     _spec(cancelling.cancel_one_of_three, "CAN-007", alone=True),
-    _spec(versions.each_version, "VER-001", "VER-002", needs=("versioned",), plain=True),
+    _spec(versions.each_version, "VER-001", "VER-002", needs=("versioned",), alone=True),
     _spec(cancelling.cancel_in_flight, "CAN-006", "TRN-006", needs=("slow",)),
     _spec(cancelling.cancel_waiting, "CAN-001", "CAN-002", "CAN-003", "TRN-006", "STS-009", "STS-013"),
     _spec(turns.twelve_marked_turns, "TRN-007", "EVT-008", needs=("echo",)),

@@ -12,13 +12,13 @@ def _version(number: int | str) -> tuple[tuple[str, str], ...]:
     return (("version", str(number)),)
 
 
-_ROOTS = {"VER-002": "VER-001", "VER-004": "", "VER-005": "VER-001", "VER-006": "VER-001"}
+_ROOTS = {"VER-002": ("VER-001",), "VER-005": ("VER-001", "VER-002"), "VER-006": ("VER-001", "VER-002")}
 
 
 def _says(client: Client, number: int, *ids: str, settles: bool = True) -> tuple[SaysVersion, ...]:
     texts = client.versioned.versions
     others = tuple(text for key, text in texts.items() if key != number)
-    return tuple(SaysVersion(texts[number], others, (id,), settles, _ROOTS.get(id, "")) for id in ids)
+    return tuple(SaysVersion(texts[number], others, (id,), settles, _ROOTS.get(id, ())) for id in ids)
 
 
 def _open(client: Client, session: Session, number: int, *ids: str) -> Send:

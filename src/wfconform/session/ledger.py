@@ -7,7 +7,7 @@ from wfconform.session import races
 from wfconform.session.history import RunHistory
 from wfconform.session.invariants import Outcome, Step, StepKind, next_turn, sts_009
 from wfconform.session.states import CANCELLED, EXPIRED_REFUSALS
-from wfconform.session.tables import AFTER_END, BLAME_5XX, DEFAULT_BLAME, RULES, step_kind
+from wfconform.session.tables import AFTER_END, BLAME_5XX, COUNTING, DEFAULT_BLAME, LIVING, RULES, step_kind
 from wfconform.session.values import (
     Answer,
     Ask,
@@ -167,8 +167,8 @@ def _worst(findings: Iterable[Finding]) -> list[Finding]:
     return list(by_id.values())
 
 
-def _from_root(outcome: Outcome, root: str) -> Outcome:
-    return replace(outcome, root=root) if isinstance(outcome, Broken) else outcome
+def _rooted(outcome: Outcome) -> Outcome:
+    return replace(outcome, roots=COUNTING) if isinstance(outcome, Broken) else outcome
 
 
 def _finding(id: str, outcome: Outcome) -> Finding:
@@ -195,7 +195,7 @@ def _intended(step: Step) -> list[Finding]:
         case Valid(ids, exact):
             goes_on = _goes_on(step)
             numbered = step.kind is StepKind.EXECUTED and not isinstance(goes_on, Broken)
-            following = _from_root(next_turn(step), "TRN-002") if numbered else goes_on
+            following = _rooted(next_turn(step)) if numbered else goes_on
             return [*_findings(ids, goes_on), *_findings(exact, following)]
         case Lenient(ids, same):
             return [*_findings(ids, outcome=True), *_findings(same, _goes_on(step))]
@@ -214,11 +214,11 @@ def _goes_on(step: Step) -> Outcome:
         return None
     if answer.run_id != step.ask.run_id:
         expected = f"the session {step.ask.run_id!r} goes on"
-        return Broken(expected, f"an answer of {answer.run_id!r}", "$.run_id", "RUN-003")
+        return Broken(expected, f"an answer of {answer.run_id!r}", "$.run_id", ("RUN-003",))
     if answer.turn_number == 1 and run.lo >= 1 and step.kind is StepKind.EXECUTED:
-        return Broken("the session goes on", "it starts again with turn 1", "$.turn_number", "TRN-002")
+        return Broken("the session goes on", "it starts again with turn 1", "$.turn_number", ("TRN-002",))
     if step.kind is StepKind.STOPPED and answer.status not in (None, CANCELLED):
-        return Broken("the session is cancelled", f"status {answer.status!r}", "$.status", "CAN-001")
+        return Broken("the session is cancelled", f"status {answer.status!r}", "$.status", ("CAN-001",))
     return True
 
 
@@ -229,7 +229,7 @@ def _pending(step: Step) -> list[Finding]:
         return _findings(("CAN-005",), sts_009(step))
     if step.kind is not StepKind.EXECUTED:
         return []
-    outcome = _from_root(next_turn(step), "TRN-002")
+    outcome = _rooted(next_turn(step))
     findings = _findings(_promised(run) | {"TRN-003"} if run.refusals else (), outcome)
     if run.raced:
         findings += _findings(("TRN-005",), outcome)
@@ -263,7 +263,9 @@ def _refused(ask: Ask, reply: Refusal, run: RunHistory | None) -> list[Finding]:
         case Valid() as intent if run is None or run.judged:
             promised = _promised(run) if run else set()
             blamed = promised or intent.all_ids or DEFAULT_BLAME[ask.kind]
-            return _findings(blamed, Broken("200: the request is valid", f"refused with {reply.http_status}"))
+            roots = LIVING if ask.kind is Kind.TURN else ()
+            refused = f"refused with {reply.http_status}"
+            return _findings(blamed, Broken("200: the request is valid", refused, roots=roots))
         case _:
             return []
 

@@ -7,6 +7,7 @@ from wfconform.session.event_rules import evt_002, evt_003, evt_004
 from wfconform.session.history import RunHistory
 from wfconform.session.invariants import Step, StepKind, run_003, sts_002
 from wfconform.session.states import BUSY_REFUSALS, CANCELLED, TERMINAL
+from wfconform.session.tables import COUNTING
 from wfconform.session.values import Answer, Ask, Broken, Finding, Indeterminate, Kind, Observed, Refusal, Unreadable
 
 Shape = Callable[[Ask, Answer, RunHistory], list[Finding]]
@@ -68,10 +69,10 @@ def _numbers(run: RunHistory, turns: Sequence[Observed], executed: Sequence[tupl
     low, high = run.lo + 1, run.lo + len(numbers) + spare
     shown = ", ".join(map(str, numbers))
     if len(set(numbers)) < len(numbers):
-        return [Finding("TRN-005", Broken("each turn_number once", shown, "$.turn_number", "TRN-002"))]
+        return [Finding("TRN-005", Broken("each turn_number once", shown, "$.turn_number", COUNTING))]
     if numbers[0] < low or numbers[-1] > high:
         expected = ", ".join(map(str, range(low, low + len(numbers))))
-        return [Finding("TRN-005", Broken(expected, shown, "$.turn_number", "TRN-002"))]
+        return [Finding("TRN-005", Broken(expected, shown, "$.turn_number", COUNTING))]
     return [Finding("TRN-005")]
 
 
@@ -106,13 +107,13 @@ def _stop_answer(run: RunHistory, seen: Observed, ended: str | None, beside: int
     low, high = run.lo, run.hi + beside
     if low <= answer.turn_number <= high:
         return [Finding("TRN-006")]
-    return [Finding("TRN-006", Broken(f"{low} to {high}", str(answer.turn_number), "$.turn_number"))]
+    return [Finding("TRN-006", Broken(f"{low} to {high}", str(answer.turn_number), "$.turn_number", COUNTING))]
 
 
 def _stop_outcome(seen: Observed, ended: str | None) -> Broken | None:
     match seen.reply:
         case Answer(status=status) if status not in (None, CANCELLED, ended):
-            return Broken(f"{CANCELLED}: the stop met a running turn", repr(status), "$.status", "CAN-001")
+            return Broken(f"{CANCELLED}: the stop met a running turn", repr(status), "$.status", ("CAN-001",))
         case Refusal(http_status=code) if code not in BUSY_REFUSALS and not ended:
             return Broken("200 cancelled, or 409, 423, 429 while the turn runs", f"refused with {code}")
         case Indeterminate(http_status=int(code)) | Unreadable(http_status=code):
@@ -125,7 +126,7 @@ def _turn_beside_stop(run: RunHistory, turn: Observed, turns: int) -> Broken | N
     """The turn's own answer is coherent: a number it can have, a refusal, no fault."""
     match turn.reply:
         case Answer(turn_number=int(number)) if not run.lo <= number <= run.hi + turns + 1:
-            return Broken(f"{run.lo} to {run.hi + turns + 1}", str(number), "$.turn_number")
+            return Broken(f"{run.lo} to {run.hi + turns + 1}", str(number), "$.turn_number", COUNTING)
         case Indeterminate(http_status=int(code)) | Unreadable(http_status=code):
             return Broken("an answer or a refusal of the turn that the stop met", str(code))
         case _:

@@ -36,6 +36,10 @@ AFTER_END = {
     (Kind.STOP, False): ("CAN-005",),
 }
 
+# What explains a wrong turn_number, and a later turn that is refused, where it is broken in plainer circumstances.
+COUNTING = ("TRN-002", "TRN-004", "CAN-007")
+LIVING = ("TRN-002", "CAN-007")
+
 # The requirement that a valid request broke when it was refused, unless its scenario names others.
 DEFAULT_BLAME = {Kind.FIRST: ("EXE-001",), Kind.TURN: ("TRN-002",), Kind.STOP: ("CAN-001",), Kind.OTHER: ()}
 # … and when it ended in a 5xx (EXE-008 is reported in any case): only what is certain.

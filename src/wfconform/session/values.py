@@ -77,14 +77,14 @@ Intent = Valid | Refused | Ended | Lenient | Busy
 class Broken:
     """How a requirement was broken; path: where in the answer, as a JSON path.
 
-    root: the requirement that this follows from, where that one is broken in plain sessions too; "" when it stands
-    for itself. A server that never counts right has not harmed a run by refusing a request.
+    roots: requirements that explain this where they are broken in plainer circumstances: a server that never counts
+    right has not harmed a run by refusing a request.
     """
 
     expected: str
     actual: str
     path: str = ""
-    root: str = ""
+    roots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def _answer(exchange: Exchange) -> Read:
 def _strictness(exchange: Exchange, fault: str) -> list[Finding]:
     first = exchange.request.kind is Kind.FIRST
     if fault:
-        lax = Broken("strict RFC 8259 JSON", fault, root="" if first else "EXE-001")
+        lax = Broken("strict RFC 8259 JSON", fault, roots=() if first else ("EXE-001",))
         return [Finding("EXE-001" if first else "EXE-002", lax)]
     media_type = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
     if not first:
