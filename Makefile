@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 XDIST ?= -n 2
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench matrix clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -21,7 +21,7 @@ help: ## list the targets
 	@touch $@
 
 demo: .venv/.base ## check the embedded reference over real HTTP and write a report
-	$(BIN)/wfconform check --json reports/demo.json --junit reports/demo.xml
+	$(BIN)/wfconform check --embedded --json reports/demo.json --junit reports/demo.xml
 
 test: .venv/.dev ## run the tests
 	$(BIN)/pytest $(XDIST) $(ARGS)

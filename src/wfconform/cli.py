@@ -80,6 +80,10 @@ SecondKeyOption = Annotated[
 TimeoutOption = Annotated[
     float | None, typer.Option("--timeout", metavar="SECONDS", help="For one call [30].", rich_help_panel=_TARGET)
 ]
+EmbeddedOption = Annotated[
+    bool,
+    typer.Option("--embedded", help="Test the embedded reference, whatever is configured.", rich_help_panel=_TARGET),
+]
 InsecureOption = Annotated[
     bool, typer.Option("--insecure", help="Do not verify TLS certificates.", rich_help_panel=_TARGET)
 ]
@@ -172,6 +176,7 @@ def check(
     second_api_key_env: SecondKeyOption = None,
     timeout: TimeoutOption = None,
     insecure: InsecureOption = False,
+    embedded: EmbeddedOption = False,
     level: LevelOption = None,
     only: OnlyOption = None,
     skip: SkipOption = None,
@@ -201,6 +206,7 @@ def check(
     )
     call = command.CheckCall(
         overrides=overrides,
+        embedded=embedded,
         outputs=Outputs.of(json=json, junit=junit, markdown=markdown),
         level=level,
         only=tuple(only or ()),

@@ -29,6 +29,7 @@ class CheckCall:
 
     overrides: Overrides
     outputs: Outputs
+    embedded: bool = False
     level: str | None = None
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -45,12 +46,19 @@ def check(call: CheckCall) -> int:
     _refuse_empty_selection(call)
     if call.level is not None:
         required_at(call.level)
-    configured = resolve(call.overrides)
+    configured = None if _wants_embedded(call) else resolve(call.overrides)
     call.outputs.prepare()
     if configured is not None:
         return _report(call, _run(call, configured, level=call.level or "core"))
     with _embedded_reference(call.overrides) as embedded:
         return _report(call, _run(call, embedded, level=call.level or "full"))
+
+
+def _wants_embedded(call: CheckCall) -> bool:
+    """Tell whether --embedded was given; raises UsageError beside what describes another target."""
+    if call.embedded and (call.overrides.target or call.overrides.config or call.overrides.about_a_target):
+        raise UsageError("--embedded and a target were both given", hint="leave one of them out")
+    return call.embedded
 
 
 def _patterns(option: str, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -96,10 +104,18 @@ def _report(call: CheckCall, run: Run) -> int:
             make = stderr_console if call.outputs.takes_stdout else stdout_console
             console = make(no_color=call.no_color)
             console_report.show(run, console, quiet=call.quiet)
+            _tell_files(call)
             console.file.flush()
     except BrokenPipeError:
         drop_closed_pipe()
     return run.exit_code
+
+
+def _tell_files(call: CheckCall) -> None:
+    """Say where the report files are."""
+    stderr = stderr_console(no_color=call.no_color)
+    for kind, path in call.outputs.files.items():
+        stderr.print(Text(f"{kind} report: {plain(path)}"), soft_wrap=True)
 
 
 @contextmanager

@@ -27,6 +27,11 @@ class Outputs:
         return cls({kind: path for kind, path in paths.items() if path})
 
     @property
+    def files(self) -> Mapping[str, str]:
+        """Those that go to a file, by kind."""
+        return {kind: path for kind, path in self.paths.items() if path != STDOUT}
+
+    @property
     def takes_stdout(self) -> bool:
         """Whether stdout belongs to a report, so that nothing else may be printed there."""
         return STDOUT in self.paths.values()

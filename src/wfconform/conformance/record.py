@@ -81,6 +81,11 @@ class Recorder:
         kinds = [roots for roots in record.broken if self.established.isdisjoint(roots)]
         return sum(record.broken[roots] for roots in kinds), [one for roots in kinds for one in record.evidence[roots]]
 
+    def unexplained(self, ids: Collection[str]) -> set[str]:
+        """Return what could explain the failures of some requirements, were it established."""
+        broken = (self.records[id].broken for id in ids if id in self.records)
+        return {root for kinds in broken for roots in kinds for root in roots} - self.established
+
     def explained_by(self, id: str) -> list[str]:
         """Return the established failures that explain what was seen broken."""
         record = self.records.get(id, Record())

@@ -130,6 +130,15 @@ class _Check:
         for spec in specs:
             if self.played.get(spec.name, Played("")).retry and not self.interrupted.is_set():
                 await self._play(spec)
+        await self._look_for_roots()
+
+    async def _look_for_roots(self) -> None:
+        """Play what a selection left out but what may explain its failures: no verdict depends on the selection."""
+        roots = self.recorder.unexplained(self.selected)
+        for spec in scenarios():
+            left_out = spec.alone and spec.name not in self.played and spec.needs <= self.target.offers
+            if left_out and not roots.isdisjoint(spec.proves) and not self.interrupted.is_set():
+                await self._play(spec)
 
     async def _end_when_interrupted(self, tasks: list[asyncio.Task[None]]) -> None:
         await self.interrupted.wait()
