@@ -122,6 +122,8 @@ class HttpDriver:
             Credential.SECOND: second and f"Bearer {second}",
             Credential.WRONG: f"Bearer {WRONG_KEY}",
             Credential.WRONG_SCHEME: f"Wfconform {WRONG_KEY}",
+            Credential.CUT: first and f"Bearer {first[:-1]}",
+            Credential.EMPTY: "Bearer",
         }
         value = values.get(credential)
         return {"authorization": value} if value else {}

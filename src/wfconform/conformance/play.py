@@ -128,7 +128,7 @@ class Player:
 
     async def _stop_open(self, played: Played, driver: HttpDriver, client: Client, opened: dict[str, Request]) -> None:
         """Stop every run that this scenario was told of and that has not ended."""
-        left = [id for id in opened if self.ledger.status_of(id) not in TERMINAL]
+        left = [id for id in opened if self.ledger.status_of(id.lower()) not in TERMINAL]
         for index, run_id in enumerate(left):
             body = minimal_body(client.input.without_text(), run_id=run_id, command="stop")
             second = opened[run_id].credential is Credential.SECOND
@@ -136,7 +136,7 @@ class Player:
                 Kind.STOP,
                 opened[run_id].workflow_id,
                 intent=Lenient(),
-                run_id=run_id,
+                run_id=run_id.lower(),
                 json=body,
                 credential=Credential.SECOND if second else Credential.FIRST,
             )
@@ -149,9 +149,8 @@ class Player:
 
 def _note_run(exchange: Exchange, opened: dict[str, Request]) -> None:
     reply = reply_to(exchange)
-    run_id = (reply.run_id or reply.raw_run_id) if isinstance(reply, Answer) else None
-    if run_id:
-        opened.setdefault(run_id, exchange.request)
+    if isinstance(reply, Answer) and reply.raw_run_id:
+        opened.setdefault(reply.raw_run_id, exchange.request)
 
 
 def _cut(exchanges: list[Exchange]) -> tuple[str, bool]:

@@ -19,6 +19,16 @@ def wrong_key(client: Client) -> Scenario:
     yield from _locked_out(client, Credential.WRONG, "AUT-002")
 
 
+def cut_key(client: Client) -> Scenario:
+    """Call with the key but for its last character: a comparison by prefix lets it in."""
+    yield from _locked_out(client, Credential.CUT, "AUT-002")
+
+
+def empty_key(client: Client) -> Scenario:
+    """Call with the scheme and no key behind it."""
+    yield from _locked_out(client, Credential.EMPTY, "AUT-002")
+
+
 def wrong_scheme(client: Client) -> Scenario:
     """Call with a key that nobody has, under a scheme that nobody has."""
     yield from _locked_out(client, Credential.WRONG_SCHEME, "AUT-002")

@@ -70,8 +70,8 @@ class Session:
         reply = reply_to(exchange)
         if not isinstance(reply, Answer):
             return
-        if self.run_id is None:
-            self.run_id = reply.run_id
+        if self.run_id is None and reply.run_id is not None:
+            self.run_id = reply.raw_run_id  # sent back as it came; a server may tell letter cases apart
         self.turn = reply.turn_number or self.turn
         self.status = reply.status
 

@@ -27,7 +27,7 @@ def parallel(client: Client) -> Scenario:
 
 def submit_two(client: Client) -> Scenario:
     """Send two turns of one session at once, several times over."""
-    yield from _submit(client, count=2, rounds=ROUNDS)
+    yield from _submit(client, count=2, rounds=2 * ROUNDS)
 
 
 def submit_eight(client: Client) -> Scenario:

@@ -86,6 +86,8 @@ _SPECS = (
     _spec(probing.other_methods, "EXE-011"),
     _spec(access.no_key, "AUT-001", "AUT-005", *UNHARMED, needs=("auth",)),
     _spec(access.wrong_key, "AUT-002", "AUT-005", *UNHARMED, needs=("auth",)),
+    _spec(access.cut_key, "AUT-002", *UNHARMED, needs=("auth",)),
+    _spec(access.empty_key, "AUT-002", *UNHARMED, needs=("auth",)),
     _spec(access.wrong_scheme, "AUT-002", "AUT-005", *UNHARMED, needs=("auth",)),
     _spec(access.second_tenant, "AUT-003", "AUT-006", needs=("key2",)),
     _spec(run_ids.never_issued, "RUN-005", "EXE-009"),

@@ -80,7 +80,7 @@ _WHOLE_TEXTS = {
     "combining marks": "e\u0301 is not \u00e9; n\u0303 is not \u00f1 end",
     "spaces inside": "two  spaces, \u00a0no-break\u00a0, \u200bzero-width\u200b end",
     "outer blanks": "  blanks and a line end around \n",
-    "braces": "{{not_a_variable}} [[neither]] {text} ${x} %s end",
+    "format strings": "{text} ${x} %s {0} end",
     "16 KiB": "".join(f"{number:07d} " for number in range(2048))[:-4] + " end",
 }
 

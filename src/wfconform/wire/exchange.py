@@ -16,6 +16,8 @@ class Credential(StrEnum):
     NONE = "none"
     WRONG = "wrong"
     WRONG_SCHEME = "wrong_scheme"
+    CUT = "cut"  # the first key without its last character
+    EMPTY = "empty"  # the scheme alone
 
 
 class Connection(Enum):
