@@ -181,6 +181,9 @@ def _refusal_form(exchange: Exchange, status: int) -> list[Finding]:
     if status in _ANY_FORM or not exchange.request.probes_endpoint:
         return []
     parsed = parse(exchange.body)
+    rough = isinstance(exchange.request.intent, Lenient) and "EXE-008" in exchange.request.intent.ids
+    if parsed.fault and status == 400 and rough:
+        return []  # what only just is HTTP may be refused by the HTTP layer, in its own form
     if parsed.fault:
         return [Finding("EXE-009", Broken("a refusal in JSON", f"{status}: {parsed.fault}"))]
     if any(_READABLE.search(text) for text in strings(parsed.value)):
