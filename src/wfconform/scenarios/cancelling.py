@@ -5,7 +5,7 @@ from wfconform.session import Busy, Ended, Kind, Lenient, Valid
 from wfconform.wire import minimal_body
 
 LATER_S = 2.0  # CAN-002: the run stays cancelled
-IN_FLIGHT_DELAYS_S = (0.15, 0.5)  # well inside a turn that takes a second or more
+EARLY_S, MIDWAY_S = 0.15, 0.5  # well inside a turn that takes a second or more
 
 
 def cancel_waiting(client: Client) -> Scenario:
@@ -71,14 +71,17 @@ def stop_without_run_id(client: Client) -> Scenario:
 
 
 def cancel_in_flight(client: Client) -> Scenario:
-    """Stop a slow turn while it runs; the run ends cancelled and stays so."""
-    for delay_s in IN_FLIGHT_DELAYS_S:
-        session = client.session("slow")
-        yield session.start(intent=Valid(blames=("role:slow",)))
-        yield from _stop_in_flight(session, delay_s)
+    """Stop a slow turn soon after it was sent; the run ends cancelled and stays so."""
+    yield from _stop_in_flight(client.session("slow"), EARLY_S)
+
+
+def cancel_midway(client: Client) -> Scenario:
+    """Stop a slow turn midway; the run ends cancelled and stays so."""
+    yield from _stop_in_flight(client.session("slow"), MIDWAY_S)
 
 
 def _stop_in_flight(session: Session, delay_s: float) -> Scenario:
+    yield session.start(intent=Valid(blames=("role:slow",)))
     running = session.say(intent=Busy(), expects=())
     yield Together(((0.0, running), (delay_s, session.stop(intent=Busy()))))
     if session.live:
