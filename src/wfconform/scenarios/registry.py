@@ -38,7 +38,7 @@ CONVERSING = (
     *("RUN-003", "TRN-002", "STS-007", "STS-008", "STS-012", "STS-014"),
     *("EVT-004", "EVT-007", "EVT-009"),
 )
-UNHARMED = ("EXE-009", "EXE-010", "TRN-003")
+UNHARMED = ("EXE-010", "TRN-003")
 
 
 def _spec(
@@ -78,9 +78,9 @@ _SPECS = (
     _spec(endings.loops, "STS-010", "STS-009", "STS-013", needs=("loops",)),
     _spec(endings.pauses, "STS-010", "STS-011", "STS-013", needs=("pauses",)),
     _spec(probing.malformed_workflow_id, "EXE-003", *UNHARMED),
-    _spec(probing.unknown_workflow, "EXE-004", *UNHARMED),
-    _spec(probing.malformed_body, "EXE-005", *UNHARMED),
-    _spec(probing.unknown_command, "EXE-006", *UNHARMED),
+    _spec(probing.unknown_workflow, "EXE-004", "EXE-009", *UNHARMED),
+    _spec(probing.malformed_body, "EXE-005", "EXE-009", *UNHARMED),
+    _spec(probing.unknown_command, "EXE-006", "EXE-009", *UNHARMED),
     _spec(probing.wrong_types, "EXE-006"),
     _spec(probing.rough_first_turns, "EXE-008"),
     _spec(probing.rough_later_turns, "EXE-008"),
@@ -92,12 +92,12 @@ _SPECS = (
     _spec(access.wrong_scheme, "AUT-002", "AUT-005", *UNHARMED, needs=("auth",)),
     _spec(access.second_tenant, "AUT-003", "AUT-006", needs=("key2",)),
     _spec(run_ids.never_issued, "RUN-005", "EXE-009"),
-    _spec(run_ids.malformed, "RUN-006", *UNHARMED),
-    _spec(run_ids.foreign_workflow, "RUN-007", *UNHARMED, needs=("other",)),
+    _spec(run_ids.malformed, "RUN-006", "EXE-009", *UNHARMED),
+    _spec(run_ids.foreign_workflow, "RUN-007", "EXE-009", *UNHARMED, needs=("other",)),
     _spec(run_ids.overridden_in_body, "RUN-010"),
     _spec(versions.malformed_version, "VER-003"),
     _spec(versions.no_such_version, "VER-003", needs=("versioned",)),
-    _spec(versions.active_version, "VER-004", "VER-005", needs=("versioned", "active")),
+    _spec(versions.active_version, "VER-004", needs=("versioned", "active")),
     _spec(versions.zero_in_the_body, "VER-005", needs=("versioned",)),
     _spec(versions.interleaved_versions, "VER-006", needs=("versioned",)),
 )

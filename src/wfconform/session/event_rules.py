@@ -76,7 +76,7 @@ def _span(step: Step) -> tuple[float, float]:
 
 def evt_006(step: Step) -> Outcome:
     """start_node_run and end_node_run pair up by thread, node and node run."""
-    if not step.run.judged or step.run.pending:
+    if not step.run.judged or step.run.pending or step.run.unseen:
         return None
     running: Counter[NodeRun] = Counter(step.run.events.open_nodes)
     judged: Outcome = None

@@ -40,7 +40,11 @@ def stamp_key(event: Event) -> int | None:
 
 @dataclass(slots=True)
 class RunHistory:
-    """One run. `lo` to `hi` bound the number of its last turn (equal when it is certain); status None: not certain."""
+    """One run. `lo` to `hi` bound the number of its last turn (equal when it is certain); status None: not certain.
+
+    pending: turns that were lost and may still run; unseen: it moved by itself at some time (background work); shared:
+    nothing of it is certain (its id was given to others, it expired, or it turned up in a stranger's answer).
+    """
 
     run_id: str
     workflow_id: str
@@ -52,7 +56,7 @@ class RunHistory:
     shared: bool = False
     raced: bool = False
     stopped_after_end: bool = False
-    joined: bool = False
+    unseen: bool = False
     pending: int = 0
     last_received_s: float = 0.0
     refusals: list[Refused] = field(default_factory=list)
@@ -66,7 +70,7 @@ class RunHistory:
     @property
     def judged(self) -> bool:
         """Transitions can be judged: nothing but our own requests moves the run."""
-        return not (self.background or self.shared or self.joined)
+        return not (self.background or self.shared)
 
     def executed(self, ask: Ask, answer: Answer) -> None:
         """Take in an executed turn or a stop."""
@@ -75,17 +79,23 @@ class RunHistory:
             self.hi = answer.turn_number + self.pending
         else:
             self.hi += 1
-        self.status = answer.status
+        self.status = None if self.pending and answer.status not in TERMINAL else answer.status
         self.settle(ask, answer)
 
     def settle(self, ask: Ask, answer: Answer) -> None:
         """Take in what does not move the turn number."""
         self.background = answer.background
-        self.joined = False
+        self.unseen |= answer.background
         self.refusals.clear()
         self.raced = False
         self.last_received_s = max(self.last_received_s, ask.received_s)
         self.events.add(answer.events or (), ask.received_s)
+
+    def ended(self, answer: Answer) -> None:
+        """Take in the final state of a run that ended unseen."""
+        self.hi = max(self.hi, answer.turn_number or 0)
+        self.status = answer.status
+        self.background = answer.background
 
     def loosen(self, answer: Answer | None = None) -> None:
         """After something that may or may not have moved the run: widen the bounds, forget the status (§10)."""

@@ -1,6 +1,6 @@
 """The ledger: takes in every exchange, keeps a short history of each run, tells what held and what broke."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from wfconform.session import races
@@ -20,7 +20,6 @@ from wfconform.session.values import (
     Observed,
     Refusal,
     Refused,
-    Reply,
     Unreadable,
     Valid,
 )
@@ -44,7 +43,9 @@ class Ledger:
         findings: list[Finding] = []
         for members in _by_run(group):
             run = self._runs.get(members[0].ask.run_id or "")
-            if len(members) > 1 and run is not None and not run.terminal and races.overlapping(members):
+            if run is not None and not run.terminal and self._gone(run, members):
+                run.shared = True
+            elif len(members) > 1 and run is not None and not run.terminal and races.overlapping(members):
                 findings += races.judge(run, members, self._shape_findings)
             else:
                 for seen in sorted(members, key=lambda one: one.ask.sent_s):
@@ -58,9 +59,6 @@ class Ledger:
 
     def _one(self, seen: Observed) -> list[Finding]:
         ask, run = seen.ask, self._runs.get(seen.ask.run_id or "")
-        if run is not None and self._expired(run, ask, seen.reply):
-            run.shared = True
-            return []
         match seen.reply:
             case Answer() as answer:
                 return self._answered(ask, answer, run)
@@ -71,18 +69,25 @@ class Ledger:
             case _:
                 return []
 
-    def _expired(self, run: RunHistory, ask: Ask, reply: Reply) -> bool:
-        if ask.sent_s - run.last_received_s <= self._ttl_s:
-            return False
-        gone = isinstance(reply, Refusal) and reply.http_status in EXPIRED_REFUSALS
-        return gone or (isinstance(reply, Answer) and reply.status == "failed")
+    def _idle(self, run: RunHistory, ask: Ask) -> bool:
+        """Tell whether the session was left alone for longer than it lives by declaration."""
+        return ask.sent_s - run.last_received_s > self._ttl_s
+
+    def _gone(self, run: RunHistory, members: Sequence[Observed]) -> bool:
+        """Tell whether an idle session is told to have expired; one that answers failed is still judged, if alone."""
+        replies = [seen.reply for seen in members]
+        gone = any(isinstance(reply, Refusal) and reply.http_status in EXPIRED_REFUSALS for reply in replies)
+        failed = len(replies) > 1 and any(isinstance(reply, Answer) and reply.status == "failed" for reply in replies)
+        return (gone or failed) and self._idle(run, members[0].ask)
 
     # --- a 200
 
     def _answered(self, ask: Ask, answer: Answer, run: RunHistory | None) -> list[Finding]:
         if isinstance(ask.intent, Refused):
             return self._accepted_against_the_rules(ask, answer, run, ask.intent)
-        kind = step_kind(ask.kind, run)
+        if run is not None and not run.terminal and answer.status == "failed" and self._idle(run, ask):
+            run.status = None  # it may have expired
+        kind = step_kind(ask.kind, run, answer)
         before = run or RunHistory(run_id=answer.run_id or "", workflow_id=ask.workflow_id, credential=ask.credential)
         step = Step(kind, ask, answer, before)
         findings = [*_apply(step), *_expected(ask, answer), *_intended(step), *_pending(step)]
@@ -93,6 +98,8 @@ class Ledger:
             run.loosen()
         elif kind in (StepKind.EXECUTED, StepKind.STOPPED):
             run.executed(ask, answer)
+        elif kind is StepKind.ENDED_UNSEEN:
+            run.ended(answer)
         elif kind in (StepKind.STOPPED_AGAIN, StepKind.SNAPSHOT):
             run.hi = max(run.hi, answer.turn_number or 0)
         elif kind is StepKind.STOPPED_AFTER_END:
@@ -215,6 +222,8 @@ def _goes_on(step: Step) -> Outcome:
     if answer.run_id != step.ask.run_id:
         expected = f"the session {step.ask.run_id!r} goes on"
         return Broken(expected, f"an answer of {answer.run_id!r}", "$.run_id", ("RUN-003",))
+    if step.kind is StepKind.ENDED_UNSEEN:
+        return None
     if answer.turn_number == 1 and run.lo >= 1 and step.kind is StepKind.EXECUTED:
         return Broken("the session goes on", "it starts again with turn 1", "$.turn_number", ("TRN-002",))
     if step.kind is StepKind.STOPPED and answer.status not in (None, CANCELLED):
@@ -260,7 +269,7 @@ def _refused(ask: Ask, reply: Refusal, run: RunHistory | None) -> list[Finding]:
             return _findings((*ids, *same), outcome=True)
         case Ended(ids):
             return _findings(ids, outcome=True)
-        case Valid() as intent if run is None or run.judged:
+        case Valid() as intent if run is None or (run.judged and run.status is not None):
             promised = _promised(run) if run else set()
             blamed = promised or intent.all_ids or DEFAULT_BLAME[ask.kind]
             roots = LIVING if ask.kind is Kind.TURN else ()

@@ -5,15 +5,15 @@ from itertools import combinations
 
 from wfconform.session.event_rules import evt_002, evt_003, evt_004
 from wfconform.session.history import RunHistory
-from wfconform.session.invariants import Step, StepKind, run_003, sts_002
-from wfconform.session.states import BUSY_REFUSALS, CANCELLED, TERMINAL
+from wfconform.session.invariants import Step, StepKind, Table, run_003, sts_002
+from wfconform.session.states import BUSY_REFUSALS, CANCELLED, CLOSING_EVENTS, TERMINAL
 from wfconform.session.tables import COUNTING
 from wfconform.session.values import Answer, Ask, Broken, Finding, Indeterminate, Kind, Observed, Refusal, Unreadable
 
 Shape = Callable[[Ask, Answer, RunHistory], list[Finding]]
 # Rules that hold for an executed turn whatever ran beside it; EVT-003 and EVT-002 spare a turn that a stop cut off.
-TURN_RULES = (
-    ("RUN-003", run_003),
+SHAPE_RULES: Table = (("RUN-003", run_003),)
+TURN_RULES: Table = (
     ("STS-002", sts_002),
     ("EVT-002", evt_002),
     ("EVT-003", evt_003),
@@ -30,40 +30,85 @@ def judge(run: RunHistory, members: Sequence[Observed], shape: Shape) -> list[Fi
     """Judge requests that were in flight on one live run at once, and move its history on."""
     turns = [seen for seen in members if seen.ask.kind is Kind.TURN]
     stops = [seen for seen in members if seen.ask.kind is Kind.STOP]
-    executed = sorted(
-        ((seen.ask, seen.reply) for seen in turns if isinstance(seen.reply, Answer)),
-        key=lambda pair: pair[1].turn_number or 0,
-    )
-    findings = [
-        finding for seen in members if isinstance(seen.reply, Answer) for finding in shape(seen.ask, seen.reply, run)
-    ]
-    findings += _numbers(run, turns, executed) if not stops else _stop_in_flight(run, turns, stops)
-    uncertain = sum(isinstance(seen.reply, Indeterminate | Unreadable) for seen in turns)
+    lost = sum(isinstance(seen.reply, Indeterminate | Unreadable) for seen in members)
+    certain = run.judged and run.status is not None and not lost
+    executed, end = _executed(turns, certain=certain)
+    findings: list[Finding] = []
+    for seen in members:
+        if isinstance(seen.reply, Answer):
+            findings += [*shape(seen.ask, seen.reply, run), *_apply(SHAPE_RULES, run, seen.ask, seen.reply)]
+    if stops:
+        findings += _stops_among(run, turns, stops) if run.judged and run.status is not None else []
+    elif run.judged:
+        findings += [*_numbers(run, turns, executed), *(_one_end(turns) if certain else [])]
     start = run.lo
     for ask, answer in executed:
-        findings += _turn_rules(run, ask, answer)
+        findings += _apply(TURN_RULES, run, ask, answer) if run.judged else []
         if not stops or answer.status == CANCELLED:
             run.executed(ask, answer)
         else:
             run.settle(ask, answer)
-    run.pending += uncertain
-    run.hi += uncertain
+    run.pending += lost
+    run.hi += lost
     run.raced = bool(executed) and not stops
     if stops:
         _close(run, start, turns, stops)
+    else:
+        _settle_end(run, end, lost)
     return findings
 
 
-def _turn_rules(run: RunHistory, ask: Ask, answer: Answer) -> list[Finding]:
+def _settle_end(run: RunHistory, end: Answer | None, lost: int) -> None:
+    if end is not None:
+        run.ended(end)
+    elif lost:
+        run.status = None
+
+
+def _executed(turns: Sequence[Observed], *, certain: bool) -> tuple[list[tuple[Ask, Answer]], Answer | None]:
+    """Return the turns that were executed, by number, and an answer that shows the end of the run, if one does.
+
+    Of several answers with a terminal status one was the turn that ended the run, the others tell its final state;
+    where a turn was lost, or the run may have ended before, all may.
+    """
+    pairs = [(seen.ask, seen.reply) for seen in turns if isinstance(seen.reply, Answer)]
+    ends = [pair for pair in pairs if pair[1].status in TERMINAL]
+    executed = [pair for pair in pairs if pair[1].status not in TERMINAL]
+    if ends and certain:
+        executed.append(next((pair for pair in ends if _tells_its_end(pair[1])), ends[0]))
+    executed.sort(key=lambda pair: pair[1].turn_number or 0)
+    return executed, ends[0][1] if ends else None
+
+
+def _one_end(turns: Sequence[Observed]) -> list[Finding]:
+    """STS-009 among turns at once: a run ends once, and nothing runs after that."""
+    answers = [seen.reply for seen in turns if isinstance(seen.reply, Answer) and seen.reply.turn_number is not None]
+    ends = sorted({(one.turn_number or 0, one.status or "") for one in answers if one.status in TERMINAL})
+    if not ends:
+        return []
+    number, status = ends[0]
+    after = [one for one in answers if one.status not in (None, *TERMINAL) and (one.turn_number or 0) > number]
+    if len(ends) == 1 and not after:
+        return [Finding("STS-009")]
+    shown = f"status {ends[1][1]}, turn {ends[1][0]}" if len(ends) > 1 else f"status {after[0].status}"
+    return [Finding("STS-009", Broken(f"nothing after status {status} in turn {number}", shown, "$.status"))]
+
+
+def _tells_its_end(answer: Answer) -> bool:
+    closing = CLOSING_EVENTS.get(answer.status or "", frozenset())
+    return any(event.type in closing for event in answer.events or ())
+
+
+def _apply(rules: Table, run: RunHistory, ask: Ask, answer: Answer) -> list[Finding]:
     step = Step(StepKind.EXECUTED, ask, answer, run)
-    outcomes = ((id, rule(step)) for id, rule in TURN_RULES)
+    outcomes = ((id, rule(step)) for id, rule in rules)
     return [Finding(id, out if isinstance(out, Broken) else None) for id, out in outcomes if out is not None]
 
 
 def _numbers(run: RunHistory, turns: Sequence[Observed], executed: Sequence[tuple[Ask, Answer]]) -> list[Finding]:
     """TRN-005: distinct, and contiguous with the last one."""
     numbers = [answer.turn_number for _, answer in executed if answer.turn_number is not None]
-    if not numbers or not run.judged or len(numbers) < len(executed):
+    if not numbers or len(numbers) < len(executed):
         return []
     spare = sum(isinstance(seen.reply, Indeterminate | Unreadable) for seen in turns) + run.hi - run.lo
     low, high = run.lo + 1, run.lo + len(numbers) + spare
@@ -76,10 +121,8 @@ def _numbers(run: RunHistory, turns: Sequence[Observed], executed: Sequence[tupl
     return [Finding("TRN-005")]
 
 
-def _stop_in_flight(run: RunHistory, turns: Sequence[Observed], stops: Sequence[Observed]) -> list[Finding]:
-    """CAN-006 and TRN-006 for a stop that met a running turn."""
-    if not run.judged:
-        return []
+def _stops_among(run: RunHistory, turns: Sequence[Observed], stops: Sequence[Observed]) -> list[Finding]:
+    """CAN-006 for a stop that met a running turn, CAN-001 and CAN-003 for stops among themselves, TRN-006 for all."""
     ended = next((end for end in map(_own_end, turns) if end), None)
     findings: list[Finding] = []
     for seen in stops:
@@ -91,7 +134,23 @@ def _stop_in_flight(run: RunHistory, turns: Sequence[Observed], stops: Sequence[
             # A refused stop proves nothing yet: the scenario sends it again, and that one is judged.
             if broken or isinstance(seen.reply, Answer):
                 findings.append(Finding("CAN-006", broken))
-    return findings
+        if ended and isinstance(seen.reply, Answer) and seen.reply.status not in (None, ended):
+            findings.append(Finding("CAN-005", _stop_outcome(seen, ended)))
+    return findings if turns else [*findings, *_stops_alone(stops)]
+
+
+def _stops_alone(stops: Sequence[Observed]) -> list[Finding]:
+    """Stops at once and nothing else: one is the first (CAN-001), the others come after it (CAN-003)."""
+    told = {seen.reply.status for seen in stops if isinstance(seen.reply, Answer)}
+    wrong = sorted(status for status in told if status not in (None, CANCELLED))
+    id = "CAN-003" if CANCELLED in told else "CAN-001"
+    if wrong:
+        return [Finding(id, Broken(CANCELLED, repr(wrong[0]), "$.status"))]
+    codes = [seen.reply.http_status for seen in stops if isinstance(seen.reply, Indeterminate | Unreadable)]
+    faults = [code for code in codes if code is not None]
+    if faults:
+        return [Finding(id, Broken("200 cancelled, or a refusal", str(faults[0])))]
+    return []
 
 
 def _own_end(turn: Observed) -> str | None:
@@ -112,6 +171,8 @@ def _stop_answer(run: RunHistory, seen: Observed, ended: str | None, beside: int
 
 def _stop_outcome(seen: Observed, ended: str | None) -> Broken | None:
     match seen.reply:
+        case Answer(status=status) if ended and status not in (None, ended):
+            return Broken(f"a refusal, or status {ended}, with which the turn ended the run", repr(status), "$.status")
         case Answer(status=status) if status not in (None, CANCELLED, ended):
             return Broken(f"{CANCELLED}: the stop met a running turn", repr(status), "$.status", ("CAN-001",))
         case Refusal(http_status=code) if code not in BUSY_REFUSALS and not ended:
@@ -135,10 +196,14 @@ def _turn_beside_stop(run: RunHistory, turn: Observed, turns: int) -> Broken | N
 
 def _close(run: RunHistory, start: int, turns: Sequence[Observed], stops: Sequence[Observed]) -> None:
     """Set what is certain after a stop in flight: bounds over all answers, and the final status if one was told."""
-    answers = [seen.reply for seen in (*turns, *stops) if isinstance(seen.reply, Answer)]
-    numbers = [answer.turn_number for answer in answers if answer.turn_number is not None]
-    run.lo, run.hi = start, max([run.hi, start + len(turns) + len(stops), *numbers])
-    ends = [answer.status for answer in answers if answer.status in TERMINAL]
-    told = [answer.status for answer in answers if answer.status is not None]
-    certain = len(told) == len(stops) + len(turns)
-    run.status = ends[0] if ends else (told[-1] if certain else None)
+    in_turns = [seen.reply for seen in turns if isinstance(seen.reply, Answer)]
+    in_stops = [seen.reply for seen in stops if isinstance(seen.reply, Answer)]
+    last_turn = max([start, *(answer.turn_number or 0 for answer in in_turns)])
+    lowest = min((answer.turn_number or start for answer in in_stops), default=last_turn)
+    run.lo = max(start, lowest)
+    run.hi = max([last_turn, *(answer.turn_number or 0 for answer in in_stops)]) + run.pending
+    ends = [answer.status for answer in (*in_turns, *in_stops) if answer.status in TERMINAL]
+    told = [answer.status for answer in in_turns] if not in_stops else []
+    certain = len(told) == len(turns) and not run.pending
+    run.status = ends[0] if ends else (told[-1] if told and certain else None)
+    run.background = any(answer.background for answer in (*in_turns, *in_stops))

@@ -4,8 +4,8 @@ from wfconform.session import invariants as rule
 from wfconform.session.event_rules import EVENTS
 from wfconform.session.history import RunHistory
 from wfconform.session.invariants import EVERY_ANSWER, LATER, StepKind, Table
-from wfconform.session.states import CANCELLED
-from wfconform.session.values import Kind
+from wfconform.session.states import CANCELLED, TERMINAL
+from wfconform.session.values import Answer, Kind
 
 TURN_RULES: Table = (("STS-002", rule.sts_002), ("STS-013", rule.sts_013), ("STS-014", rule.sts_014), *EVENTS)
 
@@ -25,6 +25,7 @@ RULES: dict[StepKind, Table] = {
     StepKind.STOPPED_AGAIN: (("CAN-003", rule.can_003), ("TRN-006", rule.trn_006), *LATER),
     StepKind.STOPPED_AFTER_END: (("CAN-005", rule.can_005), *LATER),
     StepKind.STOPPED_UNOPENED: (("CAN-004", rule.can_004), *EVERY_ANSWER),
+    StepKind.ENDED_UNSEEN: LATER,
     StepKind.STRAY: EVERY_ANSWER,
 }
 
@@ -46,7 +47,7 @@ DEFAULT_BLAME = {Kind.FIRST: ("EXE-001",), Kind.TURN: ("TRN-002",), Kind.STOP: (
 BLAME_5XX = {Kind.FIRST: ("EXE-001",), Kind.TURN: (), Kind.STOP: ("CAN-001",), Kind.OTHER: ()}
 
 
-def step_kind(kind: Kind, run: RunHistory | None) -> StepKind:
+def step_kind(kind: Kind, run: RunHistory | None, answer: Answer) -> StepKind:
     """Classify a 200 answer."""
     if kind is Kind.FIRST:
         return StepKind.OPENED
@@ -54,8 +55,15 @@ def step_kind(kind: Kind, run: RunHistory | None) -> StepKind:
         return StepKind.STOPPED_UNOPENED
     if run is None or kind is Kind.OTHER:
         return StepKind.STRAY
+    if kind is Kind.TURN and run.status is None and answer.status in TERMINAL and _known(run, answer.turn_number):
+        return StepKind.ENDED_UNSEEN
     if not run.terminal:
         return StepKind.STOPPED if kind is Kind.STOP else StepKind.EXECUTED
     if kind is Kind.TURN:
         return StepKind.SNAPSHOT
     return StepKind.STOPPED_AGAIN if run.status == CANCELLED else StepKind.STOPPED_AFTER_END
+
+
+def _known(run: RunHistory, number: int | None) -> bool:
+    """Tell whether a turn of that number may have been executed before."""
+    return number is None or run.lo <= number <= run.hi
