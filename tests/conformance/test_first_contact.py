@@ -2,9 +2,10 @@
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -142,3 +143,25 @@ def test_a_path_prefix_is_kept_whole() -> None:
     with serving(case.make()) as url:
         assert check(target_of(case, url), level="core", only=["EXE-001", "RUN-001"]).exit_code == 0  # type: ignore[arg-type]
         assert check(target_of(base_url=url)).exit_code == 3
+
+
+def test_a_port_that_speaks_no_http_is_no_verdict() -> None:
+    """A listener that hangs up at once (http:// on a TLS port does): exit 3, with the scheme as the first suspicion."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stop = threading.Event()
+
+        def hang_up() -> None:
+            listener.settimeout(0.05)
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        try:
+            run = check(target_of(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        finally:
+            stop.set()
+            thread.join()
+    assert (run.exit_code, reported(run)) == (3, {})
+    assert "https://" in run.problems[0].hint

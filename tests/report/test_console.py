@@ -37,7 +37,7 @@ def test_a_failure_shows_sentence_clause_expected_actual_path_and_turns() -> Non
     assert "✗ FAIL TRN-001 (MUST, §7) the first turn is 1" in shown
     assert "expected: turn_number 3" in shown
     assert "actual at $.turn_number: turn_number 5" in shown
-    assert "→  2 POST /v1/workflows/5eb7cf…/execute" in shown
+    assert "→  2 POST /v1/workflows/…a6c593/execute" in shown
     assert "12 ms: 200 second" in shown
     assert "third" not in shown  # what came after the turn that showed it is no part of the story
 
@@ -51,7 +51,7 @@ def test_long_stories_are_cut_and_say_so() -> None:
     many = an_evidence(turns=tuple(a_turn() for _ in range(20)), at_turn=19)
     shown = _shown(a_run(a_result("TRN-001", Verdict.FAIL, "", *[many] * 5)))
     assert "… 14 earlier turns" in shown
-    assert "and 2 more (--json writes them all)" in shown
+    assert "and 2 more in the JSON report" in shown
 
 
 def test_a_reproducer_is_printed_line_by_line() -> None:

@@ -96,6 +96,8 @@ def configure(
         env=env or Environment.model_construct(),
         flags=overrides or Overrides(),
     )
+    if sources.flags.target is not None:
+        checked("TARGET", base_url, sources.flags.target)
     workflows = _workflows(sources)  # before the keys: what to talk to is the first thing to know
     target = Target(
         access=_access(sources),

@@ -1,9 +1,10 @@
 """`wfconform.check`: the suite for programs and notebooks."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from wfconform.conformance.http import ASGIApp
@@ -11,8 +12,10 @@ from wfconform.conformance.options import CheckOptions
 from wfconform.conformance.suite import run_check
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run
+from wfconform.requirements import ROLES
 from wfconform.target import Access, Secret, Target, Workflows
 
+_OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 IN_PROCESS = "http://wfconform.invalid"
 
 
@@ -31,6 +34,8 @@ async def check_async(
     mapping with at least `conversation`) and the keys; without a key the target is taken to want none. options: the
     fields of CheckOptions (level, only, skip, strict, seed, concurrency). Raises UsageError for what does not fit.
     """
+    if not isinstance(app_or_url, str) and not callable(app_or_url):
+        raise UsageError(f"neither a base URL nor an ASGI application: {app_or_url!r}")
     app = None if isinstance(app_or_url, str) else app_or_url
     url = app_or_url if isinstance(app_or_url, str) else IN_PROCESS
     described = target or _target(url, workflows, api_key, second_api_key)
@@ -39,7 +44,7 @@ async def check_async(
     if target is not None and app is None:
         described = replace(target, access=replace(target.access, base_url=url))
     try:
-        chosen = CheckOptions(**options)
+        chosen = CheckOptions(**{name: _listed(name, value) for name, value in options.items()})
     except TypeError as error:
         raise UsageError(f"unknown option of a check: {error}") from None
     return await run_check(described, chosen, app=app)
@@ -63,12 +68,27 @@ def check(app_or_url: ASGIApp | str, **settings: Any) -> Run:
     return outcome[0]
 
 
+def _listed(name: str, value: Any) -> Any:
+    """Let `only` and `skip` be one string, as on the command line."""
+    listed = name in ("only", "skip")
+    return tuple(value.split(",") if isinstance(value, str) else value) if listed else value
+
+
 def _target(
     url: str, workflows: Workflows | Mapping[str, Any] | None, key: str | None, second_key: str | None
 ) -> Target:
     if workflows is None:
         raise UsageError("say which workflows to run: workflows={'conversation': '…'}, or give a target")
-    flows = workflows if isinstance(workflows, Workflows) else Workflows(**workflows)
+    try:
+        flows = workflows if isinstance(workflows, Workflows) else Workflows(**workflows)
+    except TypeError as error:
+        raise UsageError(
+            f"workflows: {error}", hint=f"one of: {', '.join(field.name for field in fields(Workflows))}"
+        ) from None
+    for role in ROLES:
+        id = flows.id_of(role)
+        if id is not None and not _OBJECT_ID.fullmatch(id):
+            raise UsageError(f"workflows: {role}: a workflow id is 24 hexadecimal digits in lower case, not {id!r}")
     access = Access(
         base_url=url,
         api_key=Secret(key) if key else None,

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from wfconform.outcomes import Problem
 from wfconform.scenarios import Client, Send
-from wfconform.session import Answer, Kind, NotProcessed, Refused, Unreadable
+from wfconform.session import Answer, Kind, Lenient, NotProcessed, Refused, Unreadable
 from wfconform.target import Target
-from wfconform.wire import Credential, Exchange, reply_to
+from wfconform.wire import Credential, Exchange, Failure, reply_to
 
 Deliver = Callable[[Send], Awaitable[Exchange]]
 
 _KEY_HINT = "check the key in the variable that api_key_env names, and the headers that the deployment wants"
+_NO_KEY_HINT = 'give it one: auth = "bearer" and api_key_env in the target file, api_key= in Python'
 _URL_HINT = "base_url is what stands before /v1/workflows/…, with its path prefix if there is one"
 _ROLE_HINT = "set workflows.conversation in the target file, or --workflow conversation=ID"
 
@@ -31,11 +32,13 @@ async def preflight(target: Target, client: Client, deliver: Deliver) -> Problem
             await deliver(session.stop())
         return None
     if first.status in (401, 403):
-        return Verdictless(3, f"the target refuses the key ({first.status})", _KEY_HINT)
+        keyless = target.access.auth == "none" or target.access.api_key is None
+        said = "the target wants a key, and none was sent" if keyless else "the target refuses the key"
+        return Verdictless(3, f"{said} ({first.status})", _NO_KEY_HINT if keyless else _KEY_HINT)
     if isinstance(reply, NotProcessed):
         return Verdictless(3, f"the target kept answering {first.status} to a first turn", "try again later")
     if first.failure is not None:
-        return _no_answer(target, first)
+        return await _no_answer(target, client, deliver, first)
     if isinstance(reply, Unreadable) and 300 <= reply.http_status < 400:
         where = first.header("location") or "nowhere"
         return Verdictless(
@@ -46,11 +49,16 @@ async def preflight(target: Target, client: Client, deliver: Deliver) -> Problem
     return Problem(3, f"a valid first turn of the role conversation was answered {first.status}", _ROLE_HINT)
 
 
-def _no_answer(target: Target, exchange: Exchange) -> Problem:
+async def _no_answer(target: Target, client: Client, deliver: Deliver, exchange: Exchange) -> Problem:
     url = target.access.base_url
-    if exchange.failure == "not sent":
+    if exchange.failure is Failure.NOT_SENT:
         return Verdictless(3, f"{url} cannot be reached: {exchange.detail}", _reaching_hint(exchange.detail))
-    return Problem(3, f"{url} gave no complete answer to a first turn: {exchange.failure}: {exchange.detail}")
+    said = f"{exchange.failure}: {exchange.detail}"
+    if exchange.status is None and exchange.failure in (Failure.TORN, Failure.NOT_HTTP):
+        get = client.session().send(Kind.OTHER, None, intent=Lenient(), method="GET")
+        if (await deliver(get)).status is None:
+            return Verdictless(3, f"what listens at {url} speaks no HTTP ({said})", "is it https:// (or http://)?")
+    return Problem(3, f"{url} gave no complete answer to a first turn: {said}")
 
 
 def _reaching_hint(detail: str) -> str:

@@ -9,7 +9,7 @@ from wfconform.outcomes import Evidence, TurnRecord
 from wfconform.scenarios.expectations import ROLE_PREFIX
 from wfconform.session import Broken, Finding
 from wfconform.target import Access, Secret
-from wfconform.wire import Exchange
+from wfconform.wire import Connection, Exchange
 
 EVIDENCE_LIMIT = 5  # kept of each requirement
 TURNS_LIMIT = 16  # kept of each evidence
@@ -118,9 +118,10 @@ class Recorder:
         query = "?" + "&".join(f"{key}={value[:100]}" for key, value in request.query) if request.query else ""
         who = _CREDENTIALS.get(request.credential.value, "")
         again = f" [attempt {request.attempt}]" if request.attempt > 1 else ""
+        fresh = " [new connection]" if request.connection is Connection.FRESH else ""
         failure = f"{exchange.failure}: {exchange.detail}" if exchange.failure else ""
         return TurnRecord(
-            request=self.redact(f"{request.method} {request.target_path}{query}{who}{again}"),
+            request=self.redact(f"{request.method} {request.target_path}{query}{who}{fresh}{again}"),
             request_body=self._text(_sent_body(exchange)),
             status=exchange.status,
             response_body=self._text(exchange.body[: TEXT_LIMIT * 4].decode("utf-8", "replace")),

@@ -183,6 +183,8 @@ class _Check:
         found = (
             [fatal]
             if fatal
+            else []
+            if self.interrupted.is_set()
             else problems(
                 judged,
                 level=self.options.level,

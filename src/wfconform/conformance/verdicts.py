@@ -102,17 +102,10 @@ def problems(
     partial: bool,
 ) -> list[Problem]:
     """Return why the run, taken as a whole, does not show what the level asks for."""
-    found = [
-        Problem(3, f"the role {role} does not behave as declared: {said}", "correct the target file, or the workflow")
-        for role, said in recorder.roles.items()
-    ]
-    found += [
-        Problem(3, f"the scenario {name} could not be finished: {one.cut_short}", "run it again")
-        for name, one in played.items()
-        if one.retry
-    ]
+    found = [_role_problem(role, said) for role, said in recorder.roles.items()]
+    found += _unfinished(played)
     if not any(result.exercised for result in results):
-        return [*found, Problem(3, "no requirement was exercised", "see the reasons beside the requirements")]
+        return [*found, Problem(3, "no requirement was exercised", "`wfconform requirements ID` says what each needs")]
     missing = _missing(results, level, target)
     if missing:
         listed = "; ".join(f"{one.id} ({one.message})" for one in missing)
@@ -122,6 +115,29 @@ def problems(
     if level == "full" and access and not partial:
         found.append(Problem(3, f"level full needs {', '.join(access)}", "configure it, or use --level core"))
     return found
+
+
+def _role_problem(role: str, said: str) -> Problem:
+    if role == "second tenant":
+        hint = "check the second key (second_api_key_env, WFCONFORM_SECOND_API_KEY) and second_workflow"
+        return Problem(3, f"the second tenant could not run its own session: {said}", hint)
+    hint = "correct the role's workflow id in the target file, or the workflow"
+    return Problem(3, f"the role {role} does not behave as declared: {said}", hint)
+
+
+def _unfinished(played: Mapping[str, Played]) -> list[Problem]:
+    """One problem for each reason why scenarios could not be finished, with their names."""
+    by_reason: dict[str, list[str]] = {}
+    for name, one in played.items():
+        if one.retry:
+            by_reason.setdefault(one.cut_short, []).append(name)
+    return [Problem(3, f"{_several(names)} could not be finished: {reason}") for reason, names in by_reason.items()]
+
+
+def _several(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"the scenario {names[0]}"
+    return f"{len(names)} scenarios ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
 
 
 def _missing(results: Sequence[RequirementResult], level: str, target: Target) -> list[RequirementResult]:

@@ -29,7 +29,7 @@ _LOOK = {
 _TABLE_WORDS = WORDS | {Verdict.EXPECTED_FAILURE: "expected"}
 _IN_DETAIL = (Verdict.ERROR, Verdict.FAIL, Verdict.WARN)
 _WITH_REASON = (Verdict.NOT_TESTED, Verdict.EXPECTED_FAILURE)
-_WORKFLOW_ID = re.compile(r"(?<=/workflows/[0-9a-f]{6})[0-9a-f]{18}(?=/)")
+_WORKFLOW_ID = re.compile(r"(?<=/workflows/)[0-9a-f]{18}(?=[0-9a-f]{6}/)")
 _EVIDENCE_SHOWN = 3
 _TURNS_SHOWN = 6
 _VALUE_LIMIT = 600
@@ -40,7 +40,8 @@ def show(run: Run, console: Console, *, quiet: bool = False) -> None:
     """Print the report; quiet: problems and the verdict alone."""
     if not quiet:
         _print_head(run, console)
-        _print_table(run, console)
+        if any(result.exercised for result in run.results) or not run.problems:
+            _print_table(run, console)
         for verdict in _IN_DETAIL:
             for result in run.results:
                 if result.verdict is verdict:
@@ -107,7 +108,7 @@ def _print_detail(result: RequirementResult, console: Console) -> None:
         _print_evidence(evidence, console)
     hidden = len(result.evidence) - _EVIDENCE_SHOWN
     if hidden > 0:
-        console.print(Text(f"  and {hidden} more (--json writes them all)", style="dim"))
+        console.print(Text(f"  and {hidden} more in the JSON report", style="dim"))
 
 
 def _print_evidence(evidence: Evidence, console: Console) -> None:

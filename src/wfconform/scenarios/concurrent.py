@@ -30,6 +30,15 @@ def submit_two(client: Client) -> Scenario:
     yield from _submit(client, count=2, rounds=2 * ROUNDS)
 
 
+def submit_slow(client: Client) -> Scenario:
+    """Send two turns of a slow session at once: they overlap for certain."""
+    session = client.session("slow")
+    yield session.start(intent=Valid(blames=("role:slow",)))
+    yield at_once(*(session.say(intent=Busy(), expects=()) for _ in range(2)))
+    if session.live:
+        yield session.stop()
+
+
 def submit_eight(client: Client) -> Scenario:
     """Send eight turns of one session at once."""
     yield from _submit(client, count=8, rounds=2)

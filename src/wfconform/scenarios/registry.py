@@ -57,6 +57,7 @@ _SPECS = (
     _spec(versions.each_version, "VER-001", "VER-002", needs=("versioned",), alone=True),
     _spec(cancelling.cancel_in_flight, "CAN-006", "TRN-006", needs=("slow",)),
     _spec(cancelling.cancel_midway, "CAN-006", "TRN-006", needs=("slow",)),
+    _spec(concurrent.submit_slow, "TRN-005", needs=("slow",)),
     _spec(cancelling.cancel_waiting, "CAN-001", "CAN-002", "CAN-003", "TRN-006", "STS-009", "STS-013"),
     _spec(turns.twelve_marked_turns, "TRN-007", "EVT-008", needs=("echo",)),
     _spec(turns.fresh_connections, "RUN-009"),

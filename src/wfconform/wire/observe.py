@@ -128,10 +128,20 @@ def _every_response(exchange: Exchange, status: int) -> list[Finding]:
         findings.append(Finding("EXE-011", None if fits else Broken("405", str(status))))
     token = exchange.request.token
     if token is not None:
-        alien = foreign_mark(exchange.body, token) or foreign_mark(str(exchange.headers).encode(), token)
-        if alien:
-            findings.append(Finding("EVT-008", Broken("nothing of another session's input", f"its mark {alien!r}")))
+        findings += _leak(exchange, token)
     return findings
+
+
+def _leak(exchange: Exchange, token: str) -> list[Finding]:
+    """EVT-008: nothing of another session's input, in the body or in a header."""
+    places = (("$", exchange.body), ("headers", str(exchange.headers).encode()))
+    for path, haystack in places:
+        alien = foreign_mark(haystack, token)
+        if alien is not None:
+            at = haystack.index(alien.encode())
+            around = haystack[max(0, at - 60) : at + len(alien) + 20].decode("utf-8", "replace")
+            return [Finding("EVT-008", Broken("nothing of another session's input", f"…{around}…", path))]
+    return []
 
 
 def _answer(exchange: Exchange) -> Read:
