@@ -98,7 +98,7 @@ class Player:
             wait_s = self._wait_before_retry(exchange, pause_s)
             patience_s = PATIENCE_ALONE_S if self.admission.alone else PATIENCE_S
             if wait_s is None or waited_s + wait_s > patience_s or self.ended.is_set():
-                return exchange
+                return self._spared(exchange, played) if wait_s is not None else exchange
             played.exchanges.append(exchange)
             played.waited += 1
             for _, finding in observe(self.ledger, replace(exchange, request=replace(request, intent=Busy()))):
@@ -109,6 +109,13 @@ class Player:
             waited_s += wait_s
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             request = replace(request, attempt=request.attempt + 1)
+
+    def _spared(self, exchange: Exchange, played: Played) -> Exchange:
+        """Hold a start that stays refused against nobody while other runs of ours are open: there may be a limit."""
+        opened = any(one.request.kind is Kind.FIRST and one.status == 200 for one in played.exchanges)
+        if exchange.status not in BUSY_STARTS or (self.admission.alone and not opened):
+            return exchange
+        return replace(exchange, request=replace(exchange.request, intent=Busy()))
 
     def _wait_before_retry(self, exchange: Exchange, pause_s: float) -> float | None:
         """Return how long to wait before a new attempt, None when there must be none."""
@@ -157,9 +164,12 @@ def _cut(exchanges: list[Exchange]) -> tuple[str, bool]:
     """Tell why a scenario cannot go on, if so, and whether another try may help."""
     valid = [exchange for exchange in exchanges if isinstance(exchange.request.intent, Valid)]
     lost = [exchange for exchange in valid if not isinstance(reply_to(exchange), Answer)]
+    crowded = [exchange for exchange in exchanges if _crowded_out(exchange)]
     unreached = [exchange for exchange in exchanges if exchange.failure is Failure.NOT_SENT]
     if unreached:
         return f"no connection: {unreached[0].detail}", True
+    if crowded and len(crowded) == len(exchanges):
+        return f"the target would open no more runs (status {crowded[0].status})", True
     if not lost:
         return _cut_without_id(valid), False
     if len(lost) < len(valid):
@@ -168,6 +178,11 @@ def _cut(exchanges: list[Exchange]) -> tuple[str, bool]:
     what = f"{last.failure}: {last.detail}" if last.failure else f"status {last.status}"
     retry = last.failure is Failure.CLOSED_IDLE or isinstance(reply_to(last), NotProcessed)
     return f"a valid request got no answer ({what})", retry
+
+
+def _crowded_out(exchange: Exchange) -> bool:
+    request = exchange.request
+    return request.kind is Kind.FIRST and isinstance(request.intent, Busy) and exchange.status in BUSY_STARTS
 
 
 def _cut_without_id(valid: list[Exchange]) -> str:

@@ -169,7 +169,9 @@ def rough_later_turns(client: Client) -> Scenario:
     yield session.start()
     for raw, header in _rough_bodies(session.run_id):
         if session.live:
-            yield session.say("", intent=intent, expects=()).but(json=None, raw=raw, headers=(header,))
+            named = session.run_id if (session.run_id or "").encode() in raw else None
+            said = session.say("", intent=intent, expects=()).but(json=None, raw=raw, headers=(header,))
+            yield said if named else said.but(kind=Kind.OTHER, run_id=None)
     for run_id in ("x" * 100_000, "\u0000" * 24, "\ud83d\ude00" * 12, "../" * 8):
         body = minimal_body(client.input.with_text("text"), run_id=run_id)
         yield session.send(Kind.OTHER, body, intent=intent, run_id=None)

@@ -40,7 +40,10 @@ def full_form(client: Client) -> Scenario:
     yield start.but(json=full_form_body(run_id=None, text=None))
     for _ in range(3):
         said = session.say(intent=intent)
-        yield said.but(json=full_form_body(run_id=session.run_id, text=said.request.mark))
+        mark = said.request.mark or ""
+        whole = (ComesBackWhole(mark, "in the full form", ("EXE-012",)),) if said.request.echoed else ()
+        body = full_form_body(run_id=session.run_id, text=mark)
+        yield said.but(json=body, echoed=False, expects=(*said.request.expects, *whole))
     yield session.stop(intent=intent).but(json=full_form_body(run_id=session.run_id, text=None, command="stop"))
 
 

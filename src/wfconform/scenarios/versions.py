@@ -12,7 +12,7 @@ def _version(number: int | str) -> tuple[tuple[str, str], ...]:
     return (("version", str(number)),)
 
 
-_ROOTS = {"VER-002": ("VER-001",), "VER-005": ("VER-001", "VER-002"), "VER-006": ("VER-001", "VER-002")}
+_ROOTS = {"VER-002": ("VER-001",), "VER-005": ("VER-001", "VER-002", "VER-004"), "VER-006": ("VER-001", "VER-002")}
 
 
 def _says(client: Client, number: int, *ids: str, settles: bool = True) -> tuple[SaysVersion, ...]:

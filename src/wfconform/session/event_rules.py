@@ -76,7 +76,14 @@ def _span(step: Step) -> tuple[float, float]:
 
 def evt_006(step: Step) -> Outcome:
     """start_node_run and end_node_run pair up by thread, node and node run."""
-    if not step.run.judged or step.run.pending or step.run.unseen:
+    run, events = step.run, step.answer.events or ()
+    if (
+        not run.judged
+        or run.pending
+        or run.unseen
+        or step.answer.turn_number != run.lo + 1
+        or run.events.has_any(events)
+    ):
         return None
     running: Counter[NodeRun] = Counter(step.run.events.open_nodes)
     judged: Outcome = None

@@ -17,6 +17,10 @@ class EventMemory:
     stamps: dict[int, float] = field(default_factory=dict)
     open_nodes: Counter[NodeRun] = field(default_factory=Counter)
 
+    def has_any(self, events: tuple[Event, ...]) -> bool:
+        """Tell whether one of these events was sent before."""
+        return any(event.logical_id is not None and hash(event.logical_id) in self.ids for event in events)
+
     def add(self, events: tuple[Event, ...], received_s: float) -> None:
         """Take in the events of one executed turn."""
         for event in events:
@@ -42,8 +46,9 @@ def stamp_key(event: Event) -> int | None:
 class RunHistory:
     """One run. `lo` to `hi` bound the number of its last turn (equal when it is certain); status None: not certain.
 
-    pending: turns that were lost and may still run; unseen: it moved by itself at some time (background work); shared:
-    nothing of it is certain (its id was given to others, it expired, or it turned up in a stranger's answer).
+    pending: turns that were lost and may still run; unseen: what ran in it was not all told (background work, a turn
+    without events); shared: nothing of it is certain (its id was given to others, it expired, or it turned up
+    in a stranger's answer).
     """
 
     run_id: str
@@ -74,6 +79,7 @@ class RunHistory:
 
     def executed(self, ask: Ask, answer: Answer) -> None:
         """Take in an executed turn or a stop."""
+        self.unseen |= answer.turn_number != self.lo + 1
         if answer.turn_number is not None:
             self.lo = answer.turn_number
             self.hi = answer.turn_number + self.pending
@@ -85,7 +91,7 @@ class RunHistory:
     def settle(self, ask: Ask, answer: Answer) -> None:
         """Take in what does not move the turn number."""
         self.background = answer.background
-        self.unseen |= answer.background
+        self.unseen |= answer.background or not answer.events or self.events.has_any(answer.events)
         self.refusals.clear()
         self.raced = False
         self.last_received_s = max(self.last_received_s, ask.received_s)
@@ -100,6 +106,7 @@ class RunHistory:
     def loosen(self, answer: Answer | None = None) -> None:
         """After something that may or may not have moved the run: widen the bounds, forget the status (§10)."""
         self.hi += 1
+        self.unseen = True
         if answer is None:
             self.pending += 1
         elif answer.turn_number is not None:

@@ -35,6 +35,7 @@ class StepKind(Enum):
     STOPPED_AFTER_END = auto()  # stop on a run that ended by itself
     STOPPED_UNOPENED = auto()  # stop without a run_id
     ENDED_UNSEEN = auto()  # the final state of a run that may have ended while nobody saw it
+    ANOTHER_RUN = auto()  # the answer is another run's
     STRAY = auto()  # anything else: only its shape can be judged
 
 

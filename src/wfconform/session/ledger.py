@@ -7,7 +7,7 @@ from wfconform.session import races
 from wfconform.session.history import RunHistory
 from wfconform.session.invariants import Outcome, Step, StepKind, next_turn, sts_009
 from wfconform.session.states import CANCELLED, EXPIRED_REFUSALS
-from wfconform.session.tables import AFTER_END, BLAME_5XX, COUNTING, DEFAULT_BLAME, LIVING, RULES, step_kind
+from wfconform.session.tables import AFTER_END, BLAME_5XX, COUNTING, DEFAULT_BLAME, ROOTS, RULES, step_kind
 from wfconform.session.values import (
     Answer,
     Ask,
@@ -87,6 +87,12 @@ class Ledger:
             return self._accepted_against_the_rules(ask, answer, run, ask.intent)
         if run is not None and not run.terminal and answer.status == "failed" and self._idle(run, ask):
             run.status = None  # it may have expired
+        known = self._runs.get(answer.run_id or "")
+        if ask.kind is Kind.FIRST and known is not None:
+            return self._reopened(ask, answer, known)
+        return self._judged(ask, answer, run)
+
+    def _judged(self, ask: Ask, answer: Answer, run: RunHistory | None) -> list[Finding]:
         kind = step_kind(ask.kind, run, answer)
         before = run or RunHistory(run_id=answer.run_id or "", workflow_id=ask.workflow_id, credential=ask.credential)
         step = Step(kind, ask, answer, before)
@@ -129,16 +135,22 @@ class Ledger:
         id, ask, answer = step.answer.run_id, step.ask, step.answer
         if id is None:
             return []
-        known = self._runs.get(id)
-        if known is not None and step.kind is StepKind.OPENED:
-            known.shared = True
-            return [Finding("RUN-002", Broken("a run_id that no other session has", f"{id!r} again", "$.run_id"))]
         if step.kind in (StepKind.OPENED, StepKind.STOPPED_UNOPENED):
             self._runs[id] = step.run
             step.run.executed(ask, answer)
         else:
             self._adopt(answer, ask)
         return [Finding("RUN-002")] if step.kind is StepKind.OPENED else []
+
+    def _reopened(self, ask: Ask, answer: Answer, known: RunHistory) -> list[Finding]:
+        """A first turn got the run of another session (RUN-002), which its body may have named (RUN-010)."""
+        named = ask.intent.same if isinstance(ask.intent, Lenient) else ()
+        if named:
+            known.loosen(answer)
+        else:
+            known.shared = True
+        broken = Broken("a run_id that no other session has", f"{answer.run_id!r} again", "$.run_id")
+        return [*self._shape_findings(ask, answer, None), *_findings(named or ("RUN-002",), broken)]
 
     def _adopt(self, answer: Answer, ask: Ask) -> None:
         """Remember a run that turned up in an answer: nothing about it is certain, but it must be stopped."""
@@ -272,7 +284,7 @@ def _refused(ask: Ask, reply: Refusal, run: RunHistory | None) -> list[Finding]:
         case Valid() as intent if run is None or (run.judged and run.status is not None):
             promised = _promised(run) if run else set()
             blamed = promised or intent.all_ids or DEFAULT_BLAME[ask.kind]
-            roots = LIVING if ask.kind is Kind.TURN else ()
+            roots = ROOTS[ask.kind]
             refused = f"refused with {reply.http_status}"
             return _findings(blamed, Broken("200: the request is valid", refused, roots=roots))
         case _:
@@ -300,7 +312,8 @@ def _lost(ask: Ask, reply: Indeterminate | Unreadable, run: RunHistory | None) -
         blamed = {*blamed, *ask.intent.all_ids} or set(default[ask.kind])
     refusing = ended or isinstance(ask.intent, Refused | Ended)
     actual = f"{reply.http_status} {reply.reason}".strip()
-    return _findings(blamed, Broken("a refusal (4xx)" if refusing else "a complete answer", actual))
+    roots = () if refusing else ROOTS[ask.kind]
+    return _findings(blamed, Broken("a refusal (4xx)" if refusing else "a complete answer", actual, roots=roots))
 
 
 def _after_end(kind: Kind, run: RunHistory) -> tuple[str, ...]:

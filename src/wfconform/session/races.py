@@ -7,11 +7,23 @@ from wfconform.session.event_rules import evt_002, evt_003, evt_004
 from wfconform.session.history import RunHistory
 from wfconform.session.invariants import Step, StepKind, Table, run_003, sts_002
 from wfconform.session.states import BUSY_REFUSALS, CANCELLED, CLOSING_EVENTS, TERMINAL
-from wfconform.session.tables import COUNTING
-from wfconform.session.values import Answer, Ask, Broken, Finding, Indeterminate, Kind, Observed, Refusal, Unreadable
+from wfconform.session.tables import COUNTING, ROOTS
+from wfconform.session.values import (
+    Answer,
+    Ask,
+    Broken,
+    Finding,
+    Indeterminate,
+    Kind,
+    Observed,
+    Refusal,
+    Refused,
+    Unreadable,
+)
 
 Shape = Callable[[Ask, Answer, RunHistory], list[Finding]]
 # Rules that hold for an executed turn whatever ran beside it; EVT-003 and EVT-002 spare a turn that a stop cut off.
+_STOPPED_OR_BUSY = "200 cancelled, or 409, 423, 429 while the turn runs"
 SHAPE_RULES: Table = (("RUN-003", run_003),)
 TURN_RULES: Table = (
     ("STS-002", sts_002),
@@ -51,6 +63,7 @@ def judge(run: RunHistory, members: Sequence[Observed], shape: Shape) -> list[Fi
     run.pending += lost
     run.hi += lost
     run.raced = bool(executed) and not stops
+    run.refusals += [Refused() for seen in turns if isinstance(seen.reply, Refusal) and not stops]
     if stops:
         _close(run, start, turns, stops)
     else:
@@ -176,9 +189,11 @@ def _stop_outcome(seen: Observed, ended: str | None) -> Broken | None:
         case Answer(status=status) if status not in (None, CANCELLED, ended):
             return Broken(f"{CANCELLED}: the stop met a running turn", repr(status), "$.status", ("CAN-001",))
         case Refusal(http_status=code) if code not in BUSY_REFUSALS and not ended:
-            return Broken("200 cancelled, or 409, 423, 429 while the turn runs", f"refused with {code}")
+            return Broken(
+                "200 cancelled, or 409, 423, 429 while the turn runs", f"refused with {code}", "", ROOTS[Kind.STOP]
+            )
         case Indeterminate(http_status=int(code)) | Unreadable(http_status=code):
-            return Broken("200 cancelled, or 409, 423, 429 while the turn runs", str(code))
+            return Broken(_STOPPED_OR_BUSY, str(code), "", ROOTS[Kind.STOP])
         case _:
             return None
 

@@ -26,6 +26,7 @@ RULES: dict[StepKind, Table] = {
     StepKind.STOPPED_AFTER_END: (("CAN-005", rule.can_005), *LATER),
     StepKind.STOPPED_UNOPENED: (("CAN-004", rule.can_004), *EVERY_ANSWER),
     StepKind.ENDED_UNSEEN: LATER,
+    StepKind.ANOTHER_RUN: LATER,
     StepKind.STRAY: EVERY_ANSWER,
 }
 
@@ -37,9 +38,14 @@ AFTER_END = {
     (Kind.STOP, False): ("CAN-005",),
 }
 
-# What explains a wrong turn_number, and a later turn that is refused, where it is broken in plainer circumstances.
+# What explains a wrong turn_number, or a valid request that got no answer, where it is broken in plainer circumstances.
 COUNTING = ("TRN-002", "TRN-004", "CAN-007")
-LIVING = ("TRN-002", "CAN-007")
+ROOTS = {
+    Kind.FIRST: ("EXE-001",),
+    Kind.TURN: ("TRN-002", "CAN-007", "RUN-009"),
+    Kind.STOP: ("CAN-001", "RUN-009"),
+    Kind.OTHER: (),
+}
 
 # The requirement that a valid request broke when it was refused, unless its scenario names others.
 DEFAULT_BLAME = {Kind.FIRST: ("EXE-001",), Kind.TURN: ("TRN-002",), Kind.STOP: ("CAN-001",), Kind.OTHER: ()}
@@ -55,6 +61,8 @@ def step_kind(kind: Kind, run: RunHistory | None, answer: Answer) -> StepKind:
         return StepKind.STOPPED_UNOPENED
     if run is None or kind is Kind.OTHER:
         return StepKind.STRAY
+    if answer.run_id not in (None, run.run_id):
+        return StepKind.ANOTHER_RUN
     if kind is Kind.TURN and run.status is None and answer.status in TERMINAL and _known(run, answer.turn_number):
         return StepKind.ENDED_UNSEEN
     if not run.terminal:
