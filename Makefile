@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 XDIST ?= -n 2
 
-.PHONY: help demo test lint bench matrix clean
+.PHONY: help demo test lint bench selftest selftest-full matrix clean
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .venv/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -34,6 +34,15 @@ lint: .venv/.dev ## ruff, mypy --strict, import-linter
 
 bench: .venv/.dev ## measure (ratios side by side, medians)
 	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+selftest: .venv/.base ## show that each deliberate defect is caught and each conforming variant passes
+	$(BIN)/wfconform selftest
+
+selftest-full: .venv/.base ## the same with the seeds 1, 2 and 3
+	@for seed in 1 2 3; do echo "== seed $$seed"; $(BIN)/wfconform selftest --seed $$seed || exit 1; done
+
+matrix: .venv/.base ## write docs/matrix.md: which defect breaks which requirement
+	$(BIN)/wfconform selftest --declared --markdown docs/matrix.md
 
 clean: ## remove what make made
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .import_linter_cache dist

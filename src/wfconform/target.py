@@ -134,15 +134,16 @@ class Target:
     def offers(self) -> frozenset[str]:
         """What the target can be asked to show, in the words of the catalogue's `needs`.
 
-        Beyond those words: `auth` (it wants a key), `other` (a role other than conversation, on another workflow).
+        Beyond those words: `auth` (it wants a key), `letters` (the key has some), `other` (a role other than conversation, on another workflow).
         """
-        flows = self.workflows
+        flows, key = self.workflows, self.access.api_key
         given = {
             "conv": True,
             "end": flows.conversation_end is not None,
             "echo": flows.echoes,
             "active": flows.versioned is not None and flows.versioned.active is not None,
             "auth": self.access.auth != "none",
+            "letters": key is not None and key.reveal() != key.reveal().swapcase(),
             "other": any(flows.id_of(role) not in (None, flows.conversation) for role in OTHER_ROLES),
             "key2": self.access.auth != "none" and self.access.second_api_key is not None,
             **{role: flows.id_of(role) is not None for role in OTHER_ROLES},

@@ -123,6 +123,7 @@ class HttpDriver:
             Credential.WRONG: f"Bearer {WRONG_KEY}",
             Credential.WRONG_SCHEME: f"Wfconform {WRONG_KEY}",
             Credential.CUT: first and f"Bearer {first[:-1]}",
+            Credential.SWAPPED: first and f"Bearer {first.swapcase()}",
             Credential.EMPTY: "Bearer",
         }
         value = values.get(credential)

@@ -160,13 +160,15 @@ class _Check:
         return HttpDriver(self.target.access, app=self.app, tls=self.tls)
 
     def _client(self, scenario: str) -> Client:
-        team = self.target.access.headers.get("teamid")
+        headers = {name.lower(): value for name, value in self.target.access.headers.items()}
+        team, user = headers.get("teamid"), headers.get("uuid")
         return Client(
             workflows=self.target.workflows,
             hexes=random_digits(f"{self.options.seed}:{scenario}"),
             input=self.target.input,
             second_workflow=self.target.second_workflow,
             team_id=team.reveal() if team else None,
+            user_id=user.reveal() if user else None,
         )
 
     def _found(self, played: Played, exchange: Exchange, finding: Finding) -> None:

@@ -24,6 +24,11 @@ def cut_key(client: Client) -> Scenario:
     yield from _locked_out(client, Credential.CUT, "AUT-002")
 
 
+def swapped_key(client: Client) -> Scenario:
+    """Call with the key in the other letter case; a key without letters has none."""
+    yield from _locked_out(client, Credential.SWAPPED, "AUT-002")
+
+
 def empty_key(client: Client) -> Scenario:
     """Call with the scheme and no key behind it."""
     yield from _locked_out(client, Credential.EMPTY, "AUT-002")
@@ -54,7 +59,8 @@ def second_tenant(client: Client) -> Scenario:
     yield mine.start()
     for id, claims in (("AUT-003", {}), ("AUT-006", _claims(client))):
         intent = Refused((id,), unharmed=(id,))
-        yield _claiming(_as_second(mine, mine.say(intent=intent, expects=())), claims)
+        for command in (None, "data", "resume"):
+            yield _claiming(_as_second(mine, mine.say(command=command, intent=intent, expects=())), claims)
         yield mine.say()
         yield _claiming(_as_second(mine, mine.stop(intent=intent)), claims)
         yield mine.say()
@@ -65,7 +71,8 @@ def _as_second(session: Session, send: Send) -> Send:
 
 
 def _claims(client: Client) -> dict[str, Any]:
-    return {"team_id": client.team_id or client.object_id(), "run_by": client.team_id or "owner"}
+    team = client.team_id or client.object_id()
+    return {"team_id": team, "run_by": client.user_id or team}
 
 
 def _claiming(send: Send, claims: dict[str, Any]) -> Send:

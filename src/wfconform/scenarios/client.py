@@ -123,7 +123,8 @@ class Session:
 class Client:
     """What a scenario may know of the target, and where its random digits come from (seeded by the driver).
 
-    hexes: returns that many random hexadecimal digits. team_id: the first tenant's own, when its headers name one.
+    hexes: returns that many random hexadecimal digits. team_id, user_id: the first tenant's own, when its headers name
+    them.
     """
 
     workflows: Workflows
@@ -131,6 +132,7 @@ class Client:
     input: Input = field(default_factory=Input)
     second_workflow: str | None = None
     team_id: str | None = None
+    user_id: str | None = None
 
     def session(
         self,

@@ -35,8 +35,6 @@ def submit_slow(client: Client) -> Scenario:
     session = client.session("slow")
     yield session.start(intent=Valid(blames=("role:slow",)))
     yield at_once(*(session.say(intent=Busy(), expects=()) for _ in range(2)))
-    if session.live:
-        yield session.stop()
 
 
 def submit_eight(client: Client) -> Scenario:

@@ -53,6 +53,7 @@ class ComesBackWhole:
     text: str
     what: str
     ids: tuple[str, ...] = ("EXE-013",)
+    roots: tuple[str, ...] = ()
 
     def judge(self, answer: Answer) -> Broken | bool | None:
         """Search what the server said."""
@@ -61,7 +62,8 @@ class ComesBackWhole:
         if any(self.text in said for said in answer.spoken):
             return True
         longest = max(answer.spoken, key=lambda said: _likeness(said, self.text), default="")
-        return Broken(f"the text whole ({self.what})", f"nearest: {longest[:120]!r} ({len(longest)} characters)")
+        nearest = f"nearest: {longest[:120]!r} ({len(longest)} characters)"
+        return Broken(f"the text whole ({self.what})", nearest, "$.events", self.roots)
 
 
 def _likeness(said: str, text: str) -> int:

@@ -44,6 +44,7 @@ def _bodies(run_id: str | None) -> Iterable[bytes]:
     comma = b", " if named else b""
     yield b'{%s%s"run_input": {"command": "start"' % (named, comma)
     yield b'{%s%s"run_input": {"command": start}}' % (named, comma)
+    yield b'{%s%s"run_input": {"thread_to_node_inputs": {"0": {"node_run_inputs": []}}}} and more' % (named, comma)
     yield b"{%s}" % named
     for wrong in (b"null", b"[]", b'"start"', b"7"):
         yield b'{%s%s"run_input": %s}' % (named, comma, wrong)

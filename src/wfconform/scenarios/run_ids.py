@@ -3,7 +3,9 @@
 from typing import Any
 
 from wfconform.scenarios.client import Client, Scenario, Send
+from wfconform.scenarios.expectations import EndsAs
 from wfconform.session import Kind, Lenient, Refused, Valid
+from wfconform.session.states import WAITING
 from wfconform.target import OTHER_ROLES
 from wfconform.wire import minimal_body
 
@@ -70,10 +72,21 @@ def overridden_in_body(client: Client) -> Scenario:
     yield other.say(intent=untouched)
     yield _naming(client.session().start(intent=intent), {**naming, "command": "start"})
     yield other.say(intent=untouched)
+    yield from _elsewhere(client, intent)
     if mine.live:
         yield mine.say()
         yield _naming(mine.stop(intent=intent), {"workflow_run_id": other.run_id})
     yield other.say(intent=untouched)
+
+
+def _elsewhere(client: Client, intent: Lenient) -> Scenario:
+    """Open the conversation with another role's workflow_id in run_input: what runs must be the path's."""
+    others = (client.workflows.id_of(role) for role in ("completes", "fails", "loops", "pauses"))
+    other = next((id for id in others if id not in (None, client.workflows.conversation)), None)
+    if other is not None:
+        session = client.session()
+        runs_the_path = EndsAs("conversation", WAITING, ("RUN-010",))
+        yield _naming(session.start(intent=intent, expects=(runs_the_path,)), {"workflow_id": other})
 
 
 def _naming(send: Send, fields: dict[str, Any]) -> Send:

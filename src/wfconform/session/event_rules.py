@@ -24,9 +24,9 @@ def evt_002(step: Step) -> Outcome:
 def evt_003(step: Step) -> Outcome:
     """An event tells the turn's end."""
     events, wanted = step.answer.events, CLOSING_EVENTS.get(step.answer.status or "")
-    if not events or wanted is None:
+    if events is None or wanted is None:
         return None
-    types = [event.type for event in events]
+    types = [event.type for event in events] or ["nothing"]
     return _held(
         not wanted.isdisjoint(types),
         f"an event {' or '.join(sorted(wanted))} with status {step.answer.status}",

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from wfconform.session import races
 from wfconform.session.history import RunHistory
-from wfconform.session.invariants import Outcome, Step, StepKind, next_turn, sts_009
+from wfconform.session.invariants import Outcome, Step, StepKind, next_turn, sts_009, trn_001
 from wfconform.session.states import CANCELLED, EXPIRED_REFUSALS
 from wfconform.session.tables import AFTER_END, BLAME_5XX, COUNTING, DEFAULT_BLAME, ROOTS, RULES, step_kind
 from wfconform.session.values import (
@@ -150,7 +150,9 @@ class Ledger:
         else:
             known.shared = True
         broken = Broken("a run_id that no other session has", f"{answer.run_id!r} again", "$.run_id")
-        return [*self._shape_findings(ask, answer, None), *_findings(named or ("RUN-002",), broken)]
+        opened = Step(StepKind.OPENED, ask, answer, RunHistory("", ask.workflow_id, ask.credential))
+        findings = [*self._shape_findings(ask, answer, None), *_findings({"RUN-002", *named}, broken)]
+        return [*findings, *_findings(("TRN-001",), trn_001(opened))]
 
     def _adopt(self, answer: Answer, ask: Ask) -> None:
         """Remember a run that turned up in an answer: nothing about it is certain, but it must be stopped."""
@@ -268,6 +270,7 @@ def _promised(run: RunHistory) -> set[str]:
 
 def _refused(ask: Ask, reply: Refusal, run: RunHistory | None) -> list[Finding]:
     if run is not None and run.terminal:
+        run.stopped_after_end |= ask.kind is Kind.STOP and run.status != CANCELLED
         intended = () if isinstance(ask.intent, Valid) else ask.intent.ids
         return _findings({*_after_end(ask.kind, run), *intended}, outcome=True)
     match ask.intent:
