@@ -26,6 +26,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from wfconform.reference import DEVELOPMENT_KEY, describe, embedded_app, serving
 
@@ -56,7 +57,7 @@ def body(run_id: str | None = None, text: str | None = None) -> bytes:
     return json.dumps({"run_id": run_id, "run_input": run_input}).encode()
 
 
-async def call(app: Starlette, content: bytes) -> bytes:
+async def call(app: ASGIApp, content: bytes) -> bytes:
     """Call the endpoint at ASGI level and return the answer's body."""
     sent: list[Any] = []
 
@@ -86,7 +87,7 @@ def _scope() -> dict[str, Any]:
     }
 
 
-async def sessions(app: Starlette, count: int) -> list[str]:
+async def sessions(app: ASGIApp, count: int) -> list[str]:
     return [json.loads(await call(app, body()))["run_id"] for _ in range(count)]
 
 
@@ -95,7 +96,7 @@ async def growth() -> Row:
     few, many = embedded_app(), embedded_app()
     runs = {few: await sessions(few, FEW), many: await sessions(many, MANY)}
     gc.collect()
-    took: dict[Starlette, list[float]] = {few: [], many: []}
+    took: dict[ASGIApp, list[float]] = {few: [], many: []}
     for block in range(BLOCKS):
         for app, ids in runs.items():
             took[app].append(await _timed_block(app, ids, block))
@@ -103,7 +104,7 @@ async def growth() -> Row:
     return Row(f"turn at {MANY:,} live sessions / at {FEW}", ratio, 1.3, "x", at_most=True)
 
 
-async def _timed_block(app: Starlette, ids: list[str], block: int) -> float:
+async def _timed_block(app: ASGIApp, ids: list[str], block: int) -> float:
     step = max(1, len(ids) // BLOCK_TURNS)
     bodies = [body(ids[(block + turn * step) % len(ids)], "hello") for turn in range(BLOCK_TURNS)]
     started = time.perf_counter()
@@ -139,7 +140,7 @@ def bare_app(answer: bytes) -> Starlette:
     return Starlette(routes=[Route("/v1/workflows/{workflow_id}/execute", execute, methods=["POST"])])
 
 
-def serve_child(make: Callable[[], Starlette], pipe: Connection) -> None:
+def serve_child(make: Callable[[], ASGIApp], pipe: Connection) -> None:
     with serving(make()) as base_url:
         pipe.send(base_url)
         pipe.recv()
@@ -152,7 +153,7 @@ def _bare() -> Starlette:
 
 
 @contextmanager
-def served(make: Callable[[], Starlette]) -> Iterator["Client"]:
+def served(make: Callable[[], ASGIApp]) -> Iterator["Client"]:
     """Serve an application in a process of its own and connect to it."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve_child, args=(make, theirs))

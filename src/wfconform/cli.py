@@ -229,19 +229,86 @@ def serve(
     write_config: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Write a target file that describes this server.")
     ] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Build a deliberate defect in; repeatable.")
+    ] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Take another choice that conforms; repeatable.")
+    ] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="List the defects, and end.")] = False,
+    list_variants: Annotated[bool, typer.Option("--list-variants", help="List the variants, and end.")] = False,
 ) -> int:
     """Serve the reference implementation, to try the checks or a client against it.
 
     Its keys are WFCONFORM_API_KEY and WFCONFORM_SECOND_API_KEY, or else the public development keys, which it prints.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
     [cyan]wfconform serve --port 8080 --write-config reference.toml[/cyan]
+
+    [cyan]wfconform serve --fault lost-update[/cyan]
     """
-    from wfconform.commands.serve import ServeCall
+    from wfconform.commands.serve import ServeCall, list_servers
     from wfconform.commands.serve import serve as run
 
-    return run(ServeCall(host=host, port=port, write_config=write_config))
+    if list_faults or list_variants:
+        return list_servers(faults=list_faults, variants=list_variants)
+    call = ServeCall(
+        host=host,
+        port=port,
+        write_config=write_config,
+        faults=tuple(fault or ()),
+        variants=tuple(variant or ()),
+    )
+    return run(call)
+
+
+@app.command()
+@_exits_with_its_code
+def selftest(
+    *,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="A fault or variant; repeatable.")
+    ] = None,
+    seed: SeedOption = 1,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="How many processes [one for each processor].")
+    ] = None,
+    json: JsonOption = None,
+    markdown: MarkdownOption = None,
+    declared: Annotated[
+        bool, typer.Option("--declared", help="Write what the tables declare, without running anything.")
+    ] = False,
+    quiet: QuietOption = False,
+    no_color: NoColorOption = False,
+) -> int:
+    """Show that the checks can be trusted.
+
+    The reference and its conforming variants must pass, and each deliberate defect must be reported under exactly the
+    requirements that it breaks. Exit code 0 when all of it is so, else 1.
+
+    [bold]Examples[/bold]
+
+    [cyan]wfconform selftest[/cyan]
+
+    [cyan]wfconform selftest --only lost-update --only busy-is-409[/cyan]
+
+    [cyan]wfconform selftest --declared --markdown docs/matrix.md[/cyan]
+    """
+    from wfconform.commands.selftest import SelftestCall
+    from wfconform.commands.selftest import selftest as run
+
+    call = SelftestCall(
+        only=tuple(only or ()),
+        seed=seed,
+        jobs=jobs,
+        json=json,
+        markdown=markdown,
+        declared=declared,
+        quiet=quiet,
+        no_color=no_color,
+    )
+    return run(call)
 
 
 @app.command()
@@ -249,6 +316,9 @@ def serve(
 def requirements(
     id: Annotated[str | None, typer.Argument(metavar="ID", help="A requirement (TRN-002) or a group (TRN).")] = None,
     *,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Show the scenarios and the deliberate faults that prove each.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colour (as with NO_COLOR set).")] = False,
 ) -> int:
@@ -259,10 +329,12 @@ def requirements(
     [cyan]wfconform requirements[/cyan]
 
     [cyan]wfconform requirements TRN-002[/cyan]
+
+    [cyan]wfconform requirements TRN --coverage[/cyan]
     """
     from wfconform.commands.requirements import requirements as run
 
-    return run(id, as_json=json, no_color=no_color)
+    return run(id, as_json=json, coverage=coverage, no_color=no_color)
 
 
 @app.command()

@@ -5,7 +5,6 @@ WfconformError
 │   ├── UsageError       an unknown requirement ID, level, role, option value
 │   └── ConfigError      the target file or a WFCONFORM_* variable
 ├── TargetError          exit 3: the target could not be tested
-│   ├── Unreachable      no connection, no name, TLS refused
 │   └── NotTestable      reachable, yet not what it was said to be (wrong key, wrong base URL, wrong workflow id)
 └── HarnessError         exit 4: our own fault, never the target's
 """
@@ -39,10 +38,6 @@ class TargetError(WfconformError):
     """The target could not be tested."""
 
     exit_code = 3
-
-
-class Unreachable(TargetError):
-    """Nothing answers where the target should be."""
 
 
 class NotTestable(TargetError):

@@ -78,7 +78,8 @@ class Run:
     """One run against one target: all that any report shows.
 
     target: redacted description (name, base_url, roles, auth); level: what had to be tested for exit 0; started_at:
-    ISO 8601, UTC; partial: judged over a selection only; interrupted: ended by the user; calls, sessions: how many were made.
+    ISO 8601, UTC; partial: judged over a selection only; interrupted: ended by the user; calls, sessions: how many were
+    made.
     """
 
     tool: Mapping[str, str]

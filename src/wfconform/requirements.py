@@ -49,7 +49,7 @@ class _StrictLoader(yaml.SafeLoader):
     """YAML without silent surprises: a key given twice is an error."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         twice = {key for key in keys if keys.count(key) > 1}
         if twice:
             raise HarnessError(f"contracts: key given twice: {sorted(map(str, twice))} at {node.start_mark}")
@@ -96,7 +96,8 @@ def select(patterns: tuple[str, ...]) -> frozenset[str]:
         hits = {id for id in catalogue() if wanted in (id, id[:3])}
         if not hits:
             raise UsageError(
-                f"unknown requirement {pattern!r}", hint="`wfconform requirements` lists the IDs; a group (TRN) works too"
+                f"unknown requirement {pattern!r}",
+                hint="`wfconform requirements` lists the IDs; a group (TRN) works too",
             )
         chosen |= hits
     return frozenset(chosen)

@@ -134,7 +134,8 @@ class Target:
     def offers(self) -> frozenset[str]:
         """What the target can be asked to show, in the words of the catalogue's `needs`.
 
-        Beyond those words: `auth` (it wants a key), `letters` (the key has some), `other` (a role other than conversation, on another workflow).
+        Beyond those words: `auth` (it wants a key), `letters` (the key has some), `other` (a role other than
+        conversation, on another workflow).
         """
         flows, key = self.workflows, self.access.api_key
         given = {

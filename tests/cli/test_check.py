@@ -10,7 +10,7 @@ from tests.cli.conftest import Command
 from tests.cli.faked import CONVERSATION, FAILING, TARGET, Suite
 from tests.report.runs import UNREACHABLE, a_result, a_run
 
-from wfconform.errors import Unreachable
+from wfconform.errors import NotTestable
 from wfconform.outcomes import Verdict
 
 SECRET = "sk-live-0123456789"
@@ -110,7 +110,7 @@ def test_a_target_without_a_conversation_says_how_to_give_one(wfconform: Command
 
 
 def test_a_target_error_is_told_with_its_hint(wfconform: Command, suite: Suite) -> None:
-    suite.error = Unreachable("nothing answers", hint="start it")
+    suite.error = NotTestable("nothing answers", hint="start it")
     result = wfconform("check", *TARGET)
     assert result.exit_code == 3
     assert result.stderr.endswith("error: nothing answers\n  start it\n")
@@ -166,7 +166,7 @@ def test_an_old_report_is_left_alone_by_a_run_that_could_not_be_done(
     wfconform: Command, suite: Suite, tmp_path: Path
 ) -> None:
     (tmp_path / "r.json").write_text("old")
-    suite.error = Unreachable("nothing answers")
+    suite.error = NotTestable("nothing answers")
     wfconform("check", *TARGET, "--json", "r.json")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("r.json", "old")]
 

@@ -141,7 +141,9 @@ def _text_of(request: Request) -> str:
     inputs = (request.json or {}).get("run_input", {}).get("thread_to_node_inputs", {})
     given = inputs.get("0", {}) if isinstance(inputs, dict) else {}
     said = given.get("node_run_inputs") if isinstance(given, dict) else None
-    return str(said[-1]["messages"][-1]["content"]) if isinstance(said, list) and said else ""
+    messages = said[-1].get("messages") if isinstance(said, list) and said else None
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    return str(last.get("content")) if isinstance(last, dict) else ""
 
 
 @dataclass(slots=True)

@@ -84,7 +84,7 @@ CASES = (
     case("STS-013", "turn", body(2, "paused"), body(2, "paused", error="oops")),
     case("STS-014", "turn", body(2), body(2, next_input_hint=event("busy_wait_for_user_message"))),
     case("EVT-001", "turn", body(2), body(2, events=["llm"]), "STS-014", "EVT-002", "EVT-003"),
-    case("EVT-002", "turn", body(2), body(2, events=[]), "STS-014"),
+    case("EVT-002", "turn", body(2), body(2, events=[]), "EVT-003"),
     case("EVT-003", "turn", body(2), body(2, events=[event("end_workflow")]), "STS-014"),
     case(
         "EVT-003",

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -30,9 +31,31 @@ _NEEDS = {
 }
 
 
-def requirements(wanted: str | None, *, as_json: bool = False, no_color: bool = False) -> int:
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What proves a requirement: the scenarios that test it, the faults that show that they would find it broken."""
+
+    scenarios: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def coverage_of(id: str) -> Coverage:
+    """Return what proves a requirement."""
+    from wfconform.reference.faults import FAULTS
+    from wfconform.scenarios import catalogue as scenarios
+
+    return Coverage(
+        scenarios=tuple(spec.name for spec in scenarios() if id in spec.proves),
+        faults=tuple(fault.name for fault in FAULTS if id in fault.breaks),
+    )
+
+
+def requirements(wanted: str | None, *, as_json: bool = False, coverage: bool = False, no_color: bool = False) -> int:
     """Print the catalogue, a group of it, or one requirement in full."""
     chosen = _chosen(wanted)
+    if coverage:
+        _write_coverage(chosen, as_json=as_json)
+        return 0
     console = stdout_console(no_color=no_color)
     if as_json:
         one = wanted is not None and len(chosen) == 1
@@ -46,6 +69,19 @@ def requirements(wanted: str | None, *, as_json: bool = False, no_color: bool = 
         for r in chosen:
             sys.stdout.write(f"{r.id}\t{r.level.value}\t{r.clause}\t{r.statement}\n")
     return 0
+
+
+def _write_coverage(chosen: list[Requirement], *, as_json: bool) -> None:
+    covered = {requirement.id: coverage_of(requirement.id) for requirement in chosen}
+    if as_json:
+        sys.stdout.write(json.dumps({id: asdict(one) for id, one in covered.items()}, indent=2) + "\n")
+        return
+    for id, one in covered.items():
+        sys.stdout.write(f"{id}\n  scenarios: {_listed(one.scenarios)}\n  faults:    {_listed(one.faults)}\n")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _chosen(wanted: str | None) -> list[Requirement]:

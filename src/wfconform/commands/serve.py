@@ -3,35 +3,53 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wfconform.commands.outputs import try_writing, write_whole
 from wfconform.config import dumps
 from wfconform.config.values import checked, key_value
 from wfconform.errors import UsageError
+from wfconform.reference.faults import FAULTS, Fault
+from wfconform.reference.variants import VARIANTS, Variant
 
 KEY_VARIABLE = "WFCONFORM_API_KEY"
 SECOND_KEY_VARIABLE = "WFCONFORM_SECOND_API_KEY"
 _MARK = "# Written by `wfconform serve`"
+_Named = TypeVar("_Named", Fault, Variant)
 
 
 @dataclass(frozen=True, slots=True)
 class ServeCall:
-    """What the command line asks for."""
+    """What the command line asks for; faults, variants: names of what is done to the reference."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     write_config: Path | None = None
+    faults: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+
+
+def list_servers(*, faults: bool, variants: bool) -> int:
+    """Print a line for each fault or variant: its name, the requirements that it breaks (or warns of), its sentence."""
+    rows = [(fault.name, fault.breaks, fault.sentence) for fault in FAULTS if faults]
+    rows += [(variant.name, variant.warns, variant.sentence) for variant in VARIANTS if variants]
+    for name, ids, sentence in rows:
+        sys.stdout.write(f"{name}\t{','.join(sorted(ids)) or '-'}\t{sentence}\n")
+    return 0
 
 
 def serve(call: ServeCall) -> int:
     """Serve the reference until interrupted, having said how to test it."""
     from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, embedded_app, run
 
+    faults = _named("--fault", call.faults, FAULTS)
+    variants = _named("--variant", call.variants, VARIANTS)
+    changes: list[Fault | Variant] = [*variants, *faults]
     development = {KEY_VARIABLE: DEVELOPMENT_KEY, SECOND_KEY_VARIABLE: SECOND_DEVELOPMENT_KEY}
     keys = {name: _key_from_environment(name) or key for name, key in development.items()}
     if keys[KEY_VARIABLE] == keys[SECOND_KEY_VARIABLE]:
@@ -42,15 +60,43 @@ def serve(call: ServeCall) -> int:
         try_writing(call.write_config, option="--write-config")
 
     def ready(base_url: str) -> None:
-        sys.stdout.write(_announce(call, base_url, printable))
+        sys.stdout.write(_announce(call, _described(base_url, variants), printable, changes))
         sys.stdout.flush()
 
-    app = embedded_app(api_key=keys[KEY_VARIABLE], second_api_key=keys[SECOND_KEY_VARIABLE])
+    app = embedded_app(
+        api_key=keys[KEY_VARIABLE],
+        second_api_key=keys[SECOND_KEY_VARIABLE],
+        changes=[one.apply for one in changes],
+    )
     try:
         run(app, host=call.host, port=call.port, on_ready=ready)
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _named(option: str, names: Sequence[str], known: Sequence[_Named]) -> list[_Named]:
+    by_name = {one.name: one for one in known}
+    for name in names:
+        if name not in by_name:
+            near = get_close_matches(name, by_name, n=3, cutoff=0.5)
+            hint = (
+                f"did you mean {' or '.join(near)}?" if near else f"`wfconform serve --list-{option[2:]}s` lists them"
+            )
+            raise UsageError(f"{option}: there is no {name!r}", hint=hint)
+    return [by_name[name] for name in names]
+
+
+def _described(base_url: str, variants: Sequence[Variant]) -> dict[str, Any]:
+    """Return the target file of the server, with what its variants change in it."""
+    from wfconform.reference import describe
+
+    document = describe(base_url + "".join(variant.prefix for variant in variants))
+    document["target"] |= {"api_key_env": KEY_VARIABLE, "second_api_key_env": SECOND_KEY_VARIABLE}
+    for variant in variants:
+        for table, values in variant.target.items():
+            document.setdefault(table, {}).update(values)
+    return document
 
 
 def _key_from_environment(name: str) -> str:
@@ -66,12 +112,11 @@ def _refuse_foreign_file(path: Path) -> None:
         )
 
 
-def _announce(call: ServeCall, base_url: str, printable: Mapping[str, str]) -> str:
+def _announce(
+    call: ServeCall, document: Mapping[str, Any], printable: Mapping[str, str], changes: Sequence[Fault | Variant]
+) -> str:
     """Write the target file if asked to, and return what the user should read and run."""
-    from wfconform.reference import describe
-
-    document = describe(base_url)
-    document["target"] |= {"api_key_env": KEY_VARIABLE, "second_api_key_env": SECOND_KEY_VARIABLE}
+    base_url = document["target"]["base_url"]
     exports = [f"  export {name}={key}" for name, key in printable.items()]
     exports += [f"  # {name}: as in this server's environment" for name in _hidden(printable)]
     if call.write_config is not None:
@@ -82,6 +127,7 @@ def _announce(call: ServeCall, base_url: str, printable: Mapping[str, str]) -> s
         check = f"wfconform check {base_url} --workflow conversation={document['workflows']['conversation']}"
     lines = [
         f"reference endpoint: {base_url}/v1/workflows/<workflow id>/execute",
+        *(f"{type(one).__name__.lower()} {one.name}: {one.sentence}" for one in changes),
         "workflows:",
         *(f"  {role:<12} {id}" for role, id in _workflow_ids(document["workflows"]).items()),
         "keys (development keys are public; export others before `serve` to use them):" if printable else "keys:",

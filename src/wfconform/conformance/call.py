@@ -17,7 +17,8 @@ IDLE_RACE_S = 1.0  # a request that crosses the close of an idle connection is t
 KEPT_OF_A_FAILURE = 65536  # bytes; nobody judges an incomplete body, it is only shown
 
 _CLOSED = ("Server disconnected", "peer closed connection")
-_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, UnicodeError)  # the last: no host name
+_BROKEN_OFF = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, *_UNCONNECTED)
 
 
 class Call:
@@ -54,7 +55,7 @@ class Call:
             self._fail(Failure.TOO_LARGE, f"more than {BODY_LIMIT >> 20} MiB")
         except UndecodableError as error:
             self._fail(Failure.UNDECODABLE, str(error))
-        except (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ProxyError, UnicodeError) as error:
+        except _BROKEN_OFF as error:
             self._fail(self._kind_of(error), _reason(error))
         return self._made()
 

@@ -28,7 +28,7 @@ class Decoder:
         self._limit = limit
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what some bytes decode to; raises UndecodableError, and TooLargeError where a stage passes the limit."""
+        """Yield what some bytes decode to; raises UndecodableError, or TooLargeError past the limit."""
         if len(self._stages) > MOST_CODINGS:
             raise UndecodableError(f"{len(self._stages)} content codings on top of each other")
         return self._through(0, data)

@@ -177,7 +177,7 @@ def _cut(exchanges: list[Exchange]) -> tuple[str, bool]:
     last = lost[0]
     what = f"{last.failure}: {last.detail}" if last.failure else f"status {last.status}"
     retry = last.failure is Failure.CLOSED_IDLE or isinstance(reply_to(last), NotProcessed)
-    return f"a valid request got no answer ({what})", retry
+    return f"a valid request was not executed ({what})", retry
 
 
 def _crowded_out(exchange: Exchange) -> bool:

@@ -20,6 +20,7 @@ _CREDENTIALS = {
     "wrong": " [wrong key]",
     "wrong_scheme": " [wrong key and scheme]",
     "cut": " [key cut short]",
+    "swapped": " [key in the other letter case]",
     "empty": " [empty key]",
 }
 
@@ -151,5 +152,5 @@ def _secrets(access: Access) -> tuple[str, ...]:
     values: list[Secret | None] = [access.api_key, access.second_api_key, *access.headers.values()]
     values += (access.second_headers or {}).values()
     shown = {value.reveal() for value in values if value is not None}
-    shown |= {value[:-1] for value in shown}  # as cut keys are sent
+    shown |= {value[:-1] for value in shown} | {value.swapcase() for value in shown}  # as wrong keys are sent
     return tuple(sorted((value for value in shown if len(value) > 3), key=len, reverse=True))

@@ -1,12 +1,12 @@
 """The reference as it comes: in memory, with the shipped workflows and two tenants, and its own description."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-from wfconform.reference.app import create_app
+from wfconform.reference.parts import Change, Parts, together
 from wfconform.reference.store import RunStore, embedded_store
-from wfconform.reference.workflows import shipped_workflows
 
 DEVELOPMENT_KEY = "wfconform-development-key"
 SECOND_DEVELOPMENT_KEY = "wfconform-second-development-key"
@@ -17,13 +17,14 @@ def embedded_app(
     second_api_key: str = SECOND_DEVELOPMENT_KEY,
     *,
     store: RunStore | None = None,
-) -> Starlette:
-    """Build the reference with two tenants; its runs live in memory unless a store is given."""
-    return create_app(
-        store=store or embedded_store(),
-        workflows=shipped_workflows(),
-        keys={api_key: "first", second_api_key: "second"},
-    )
+    changes: Iterable[Change] = (),
+) -> ASGIApp:
+    """Build the reference with two tenants; its runs live in memory unless a store is given.
+
+    changes: faults and variants, made in order.
+    """
+    parts = Parts(keys={api_key: "first", second_api_key: "second"}, store=store or embedded_store())
+    return together(*changes)(parts).build()
 
 
 def describe(base_url: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import msgspec
 Place = tuple[str | int, ...]
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+class Refusal(Exception):
     """A request that is not carried out: no turn is taken, no record is made."""
 
     def __init__(self, status: int, detail: object, *, headers: Mapping[str, str] | None = None) -> None:

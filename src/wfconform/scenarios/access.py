@@ -1,5 +1,6 @@
 """Who may call: without a key, with a wrong one, as another tenant."""
 
+from dataclasses import replace
 from typing import Any
 
 from wfconform.scenarios.client import Client, Scenario, Send, Session
@@ -45,6 +46,8 @@ def _locked_out(client: Client, credential: Credential, id: str) -> Scenario:
     session = client.session()
     yield session.start()
     yield session.say(intent=intent, expects=()).but(credential=credential)
+    for command in ("data", "resume"):  # commands that a server need not know: it may refuse them for that
+        yield session.say(command=command, intent=replace(intent, codes=()), expects=()).but(credential=credential)
     yield session.say()
     yield session.stop(intent=intent).but(credential=credential)
     yield session.say()

@@ -1,6 +1,7 @@
 """Stops: on a waiting run, on a paused one, twice, at once, while a turn is in flight."""
 
 from wfconform.scenarios.client import Client, Scenario, Session, Together, Wait, at_once, fresh
+from wfconform.scenarios.expectations import IsNotCancelled
 from wfconform.session import Busy, Ended, Kind, Lenient, Valid
 from wfconform.wire import minimal_body
 
@@ -78,6 +79,21 @@ def cancel_in_flight(client: Client) -> Scenario:
 def cancel_midway(client: Client) -> Scenario:
     """Stop a slow turn midway; the run ends cancelled and stays so."""
     yield from _stop_in_flight(client.session("slow"), MIDWAY_S)
+
+
+def cancel_beside(client: Client) -> Scenario:
+    """Stop one of two slow turns that run at the same time; the other one is answered as if nothing had happened."""
+    first, other = client.session("slow"), client.session("slow")
+    for session in (first, other):
+        yield session.start(intent=Valid(blames=("role:slow",)))
+    unhurt = IsNotCancelled()
+    turns = (
+        (0.0, first.say(intent=Busy(), expects=())),
+        (0.0, other.say(intent=Valid(exact=("CAN-007",)), expects=(unhurt,))),
+    )
+    yield Together((*turns, (MIDWAY_S, first.stop(intent=Busy()))))
+    if other.live:
+        yield other.say(intent=Valid(exact=("CAN-007",)), expects=(unhurt,))
 
 
 def _stop_in_flight(session: Session, delay_s: float) -> Scenario:

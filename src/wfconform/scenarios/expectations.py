@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wfconform.session import Answer, Broken
-from wfconform.session.states import WAITING
+from wfconform.session.states import CANCELLED, WAITING
 
 ROLE_PREFIX = "role:"  # not a requirement: a role that does not behave as the target file declares
 
@@ -44,6 +44,21 @@ class EndsAs:
             return True
         expected = f"status {self.status}: so the target file declares the role {self.role}"
         return Broken(expected, repr(answer.status), "$.status")
+
+
+@dataclass(frozen=True, slots=True)
+class IsNotCancelled:
+    """Nobody stopped this run: its turn is not cancelled (CAN-007)."""
+
+    ids: tuple[str, ...] = ("CAN-007",)
+
+    def judge(self, answer: Answer) -> Broken | bool | None:
+        """Compare the status."""
+        if answer.status is None:
+            return None
+        if answer.status != CANCELLED:
+            return True
+        return Broken("the turn of a session that nobody stopped", repr(answer.status), "$.status")
 
 
 @dataclass(frozen=True, slots=True)

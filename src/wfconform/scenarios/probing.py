@@ -1,5 +1,6 @@
 """Requests that must be refused, and requests that may be, always with proof that the run they name is unharmed."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,13 +11,22 @@ from wfconform.wire import minimal_body
 
 def _at_every_stage(client: Client, change: Mapping[str, Any], intent: Intent) -> Scenario:
     """Send a first turn, a later turn and a stop with one thing changed, and show that the run is unharmed."""
-    yield client.session().start(intent=intent, expects=()).but(**change)
+    yield from _first_turn(client, intent, **change)
     session = client.session()
     yield session.start()
     yield session.say(intent=intent, expects=()).but(**change)
     yield session.say()
     yield session.stop(intent=intent).but(**change)
     yield session.say()
+    yield session.stop()
+
+
+def _first_turn(client: Client, intent: Intent, **change: Any) -> Scenario:
+    """Send a first turn with something changed; a run that it opens all the same is stopped at once."""
+    session = client.session()
+    yield session.start(intent=intent, expects=()).but(**change)
+    if session.live:
+        yield session.stop(intent=Lenient())
 
 
 def _path(workflow_id: str) -> str:
@@ -38,28 +48,27 @@ def unknown_workflow(client: Client) -> Scenario:
     yield from _at_every_stage(client, {"path": _path(id), "workflow_id": id}, Refused(("EXE-004",)))
 
 
-def _bodies(run_id: str | None) -> Iterable[bytes]:
-    """Bodies of EXE-005; with a run_id where there is room for one."""
-    named = b"" if run_id is None else b'"run_id": "%s"' % run_id.encode()
-    comma = b", " if named else b""
-    yield b'{%s%s"run_input": {"command": "start"' % (named, comma)
-    yield b'{%s%s"run_input": {"command": start}}' % (named, comma)
-    yield b'{%s%s"run_input": {"thread_to_node_inputs": {"0": {"node_run_inputs": []}}}} and more' % (named, comma)
-    yield b"{%s}" % named
+def _bodies(start: Mapping[str, Any], run_id: str | None) -> Iterable[bytes]:
+    """Bodies of EXE-005, each wrong in one way only; with a run_id where there is room for one."""
+    named = b"" if run_id is None else b'"run_id": "%s", ' % run_id.encode()
+    valid = b'{%s"run_input": %s}' % (named, json.dumps(start).encode())
+    yield from (valid[:-1], valid + b" and more", valid[:-1] + b",}", valid.replace(b'"', b"'"))
+    yield b'{%s"run_input": {"command": start}}' % named
+    yield b"{%s}" % named.rstrip(b", ")
     for wrong in (b"null", b"[]", b'"start"', b"7"):
-        yield b'{%s%s"run_input": %s}' % (named, comma, wrong)
+        yield b'{%s"run_input": %s}' % (named, wrong)
     if run_id is None:
-        yield from (b"[]", b'"text"', b"17", b"null", b"true", b"[{}]", b"run_input")
+        yield from (b"", b"[]", b'"text"', b"17", b"null", b"true", b"[{}]", b"run_input")
 
 
 def malformed_body(client: Client) -> Scenario:
     """Send malformed JSON, a body that is no object, a run_input that is missing or no object."""
-    intent = Refused(("EXE-005",))
-    for raw in _bodies(None):
-        yield client.session().start(intent=intent, expects=()).but(json=None, raw=raw)
+    intent, start = Refused(("EXE-005",)), client.input.without_text()
+    for raw in _bodies(start, None):
+        yield from _first_turn(client, intent, json=None, raw=raw)
     session = client.session()
     yield session.start()
-    for raw in _bodies(session.run_id):
+    for raw in _bodies(start, session.run_id):
         yield session.say("", intent=intent, expects=()).but(json=None, raw=raw)
     yield session.say()
 
@@ -87,10 +96,17 @@ _WRONG_TYPES: tuple[dict[str, Any], ...] = (
     {"initial_state": True},
     {"welcome_message": {"a": 1}},
     {"run_by": 17},
+    {"team_id": 17},
+    {"workflow_id": ["a"]},
+    {"start_node_logical_id": {"a": 1}},
     {"command": 5},
     {"thread_to_node_inputs": "text"},
     {"thread_to_node_inputs": {"0": []}},
     {"thread_to_node_inputs": {"0": {"node_run_inputs": {}}}},
+    *(
+        {"thread_to_node_inputs": {"0": {"node_run_inputs": [{"type": "llm", "messages": messages}]}}}
+        for messages in ("text", [{"type": "human", "content": 5}], [{"type": "human", "content": None}], [7])
+    ),
 )
 
 
@@ -98,7 +114,8 @@ def wrong_types(client: Client) -> Scenario:
     """Send fields of run_input with a wrong type: refused or ignored, never a fault."""
     intent = Lenient(("EXE-006",))
     for fields in _WRONG_TYPES[:4]:
-        yield _with_input(client.session().start(intent=intent, expects=()), **fields)
+        body = minimal_body({**client.input.without_text(), **fields})
+        yield from _first_turn(client, intent, json=body)
     session = client.session()
     yield session.start()
     for fields in _WRONG_TYPES:
@@ -159,9 +176,9 @@ def rough_first_turns(client: Client) -> Scenario:
     """Open sessions with bodies that servers stumble over: deep, huge, empty, ill-encoded."""
     intent = Lenient(("EXE-008",))
     for raw, header in _rough_bodies(None):
-        yield client.session().start(intent=intent, expects=()).but(json=None, raw=raw, headers=(header,))
+        yield from _first_turn(client, intent, json=None, raw=raw, headers=(header,))
     for version in ("9223372036854775808", "1" + "0" * 400, "NaN", "", "0x1", "1\u0660"):
-        yield client.session().start(intent=intent, expects=()).but(query=(("version", version),))
+        yield from _first_turn(client, intent, query=(("version", version),))
 
 
 def rough_later_turns(client: Client) -> Scenario:

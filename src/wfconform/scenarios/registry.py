@@ -61,6 +61,7 @@ _SPECS = (
     _spec(turns.full_form, "EXE-012", alone=True),
     _spec(cancelling.cancel_in_flight, "CAN-006", "TRN-006", needs=("slow",)),
     _spec(cancelling.cancel_midway, "CAN-006", "TRN-006", needs=("slow",)),
+    _spec(cancelling.cancel_beside, "CAN-007", needs=("slow",)),
     _spec(concurrent.submit_slow, "TRN-005", needs=("slow",)),
     _spec(cancelling.cancel_waiting, "CAN-001", "CAN-002", "CAN-003", "TRN-006", "STS-009", "STS-013"),
     _spec(turns.extra_fields, "EXE-007"),

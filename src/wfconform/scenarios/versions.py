@@ -4,7 +4,7 @@ import json
 
 from wfconform.scenarios.client import Client, Scenario, Send, Session
 from wfconform.scenarios.expectations import SaysVersion
-from wfconform.session import Refused, Valid
+from wfconform.session import Lenient, Refused, Valid
 from wfconform.wire import Exchange
 
 
@@ -44,6 +44,8 @@ def each_version(client: Client) -> Scenario:
                 intent=Valid(("VER-002",)), expects=_says(client, number, "VER-001" if late else "VER-002")
             )
             yield said.but(query=() if other is None else _version(other))
+        if session.live:
+            yield session.stop()
 
 
 def _told(client: Client, opened: Exchange) -> bool:
@@ -75,12 +77,14 @@ def zero_in_the_body(client: Client) -> Scenario:
         yield start.but(json={**body, "run_input": {**body["run_input"], "version_number": 0}})
         if session.live:
             yield session.say(expects=_says(client, runs, "VER-005"))
+        if session.live:
+            yield session.stop()
 
 
 def interleaved_versions(client: Client) -> Scenario:
     """Take turns in sessions on different versions by turns."""
     numbers = sorted(client.versioned.versions)
-    sessions = [(number, client.session("versioned")) for number in (*numbers, *numbers)]
+    sessions = [(number, client.session("versioned")) for number in (numbers if len(numbers) > 1 else numbers * 2)]
     for number, session in sessions:
         yield _open(client, session, number, "VER-006")
     for _ in range(2):
@@ -93,6 +97,11 @@ def malformed_version(client: Client) -> Scenario:
     """Start the conversation on versions that are none: negative, a fraction, a word."""
     for bad in ("-1", "1.5", "abc"):
         yield client.session().start(intent=Refused(("VER-003",)), expects=()).but(query=_version(bad))
+    session = client.session()
+    yield session.start()
+    for bad in ("-1", "1.5", "abc"):  # on a later turn it is refused or ignored, and refusing it takes no turn
+        yield session.say(intent=Lenient()).but(query=_version(bad))
+    yield session.say()
 
 
 def no_such_version(client: Client) -> Scenario:

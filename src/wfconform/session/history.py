@@ -61,6 +61,7 @@ class RunHistory:
     shared: bool = False
     raced: bool = False
     stopped_after_end: bool = False
+    left_its_end: bool = False
     unseen: bool = False
     pending: int = 0
     last_received_s: float = 0.0

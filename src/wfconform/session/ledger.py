@@ -248,8 +248,8 @@ def _goes_on(step: Step) -> Outcome:
 def _pending(step: Step) -> list[Finding]:
     """Judge what earlier requests on the run promised about the next one: unharmed, contiguous, unchanged."""
     run = step.run
-    if step.kind is StepKind.SNAPSHOT and run.stopped_after_end:
-        return _findings(("CAN-005",), sts_009(step))
+    if step.kind is StepKind.SNAPSHOT:
+        return _after_a_late_stop(step)
     if step.kind is not StepKind.EXECUTED:
         return []
     outcome = _rooted(next_turn(step))
@@ -257,6 +257,19 @@ def _pending(step: Step) -> list[Finding]:
     if run.raced:
         findings += _findings(("TRN-005",), outcome)
     return findings
+
+
+def _after_a_late_stop(step: Step) -> list[Finding]:
+    """CAN-005: a stop on an ended run changes nothing, unless the run had left its end before."""
+    run, status = step.run, step.answer.status
+    if status is None or not run.judged:
+        return []
+    other = status != run.status
+    if run.stopped_after_end and not run.left_its_end:
+        shown = Broken(f"status {run.status}, as before the stop", repr(status), "$.status")
+        return [Finding("CAN-005", shown if other else None)]
+    run.left_its_end |= other
+    return []
 
 
 def _promised(run: RunHistory) -> set[str]:
@@ -312,7 +325,8 @@ def _lost(ask: Ask, reply: Indeterminate | Unreadable, run: RunHistory | None) -
     blamed = {*ask.intent.ids, *ended}
     if isinstance(ask.intent, Valid):
         default = BLAME_5XX if isinstance(reply, Indeterminate) else DEFAULT_BLAME
-        blamed = {*blamed, *ask.intent.all_ids} or set(default[ask.kind])
+        intended = (*ask.intent.ids, *ask.intent.blames) if isinstance(reply, Indeterminate) else ask.intent.all_ids
+        blamed = {*blamed, *intended} or set(default[ask.kind])
     refusing = ended or isinstance(ask.intent, Refused | Ended)
     actual = f"{reply.http_status} {reply.reason}".strip()
     roots = () if refusing else ROOTS[ask.kind]

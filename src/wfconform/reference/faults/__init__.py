@@ -1,0 +1,22 @@
+"""Deliberate faults of the reference: named, each with the requirements that it breaks, all of them and no other.
+
+The self-test shows that the checks report exactly those. A fault takes hold at the ASGI seam or at the store seam (see
+`parts`); no code of the reference asks whether it is on.
+"""
+
+from wfconform.reference.faults import access, bodies, events, requests, run_ids, status, stops, turns, versions
+from wfconform.reference.faults.fault import Fault
+
+FAULTS: tuple[Fault, ...] = (
+    *bodies.FAULTS,
+    *requests.FAULTS,
+    *access.FAULTS,
+    *run_ids.FAULTS,
+    *turns.FAULTS,
+    *status.FAULTS,
+    *events.FAULTS,
+    *stops.FAULTS,
+    *versions.FAULTS,
+)
+
+__all__ = ["FAULTS", "Fault"]
