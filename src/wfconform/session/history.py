@@ -47,8 +47,8 @@ class RunHistory:
     """One run. `lo` to `hi` bound the number of its last turn (equal when it is certain); status None: not certain.
 
     pending: turns that were lost and may still run; unseen: what ran in it was not all told (background work, a turn
-    without events); shared: nothing of it is certain (its id was given to others, it expired, or it turned up
-    in a stranger's answer).
+    without events); stranger: known only from another run's answer; shared: nothing of it is certain (its id was given
+    to others, it expired, or it is a stranger).
     """
 
     run_id: str
@@ -62,6 +62,7 @@ class RunHistory:
     raced: bool = False
     stopped_after_end: bool = False
     left_its_end: bool = False
+    stranger: bool = False
     unseen: bool = False
     pending: int = 0
     last_received_s: float = 0.0

@@ -88,7 +88,7 @@ class Ledger:
         if run is not None and not run.terminal and answer.status == "failed" and self._idle(run, ask):
             run.status = None  # it may have expired
         known = self._runs.get(answer.run_id or "")
-        if ask.kind is Kind.FIRST and known is not None:
+        if ask.kind is Kind.FIRST and known is not None and not known.stranger:
             return self._reopened(ask, answer, known)
         return self._judged(ask, answer, run)
 
@@ -166,6 +166,7 @@ class Ledger:
             hi=answer.turn_number or 0,
             status=answer.status,
             shared=True,
+            stranger=True,
         )
 
 
