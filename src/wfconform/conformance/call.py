@@ -1,7 +1,6 @@
 """One call as it happens: what is sent, how far it got, what came back up to the limit."""
 
 import asyncio
-import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,29 +8,34 @@ from typing import Any
 import httpx
 
 from wfconform.conformance.coding import Decoder, TooLargeError, UndecodableError
+from wfconform.conformance.leaks import Leaks
 from wfconform.wire import Exchange, Failure, Request
 
 BODY_LIMIT = 32 * 1024 * 1024
 CONNECT_LIMIT_S = 5.0
+CONNECT_SHARE = 0.9  # of the timeout: a handshake that is cancelled from outside would leave its socket open
 IDLE_RACE_S = 1.0  # a request that crosses the close of an idle connection is told so within a round trip
 KEPT_OF_A_FAILURE = 65536  # bytes; nobody judges an incomplete body, it is only shown
 
 _CLOSED = ("Server disconnected", "peer closed connection")
 _UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, UnicodeError)  # the last: no host name
-_BROKEN_OFF = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, *_UNCONNECTED)
+_TORN = (httpx.NetworkError, OSError)  # the latter: what TLS says of broken records comes as it is
+_BROKEN_OFF = (*_TORN, httpx.TimeoutException, httpx.RemoteProtocolError, *_UNCONNECTED)
 
 
 class Call:
     """Sends one request and becomes an Exchange; only a fault of our own is raised."""
 
-    def __init__(self, request: Request, *, timeout_s: float, leaks: re.Pattern[bytes] | None) -> None:
+    def __init__(self, request: Request, *, timeout_s: float, leaks: Leaks | None) -> None:
         self._request = request
         self._timeout_s = timeout_s
+        self._connect_s = min(timeout_s * CONNECT_SHARE, CONNECT_LIMIT_S)
         self._leaks = leaks
         self._sent_s = time.monotonic()
         self._sent_at = time.time()
         self._received_s = 0.0
         self._connected = self._sending = False
+        self._awaited = "connection"
         self._status: int | None = None
         self._headers = httpx.Headers()
         self._body = bytearray()
@@ -41,8 +45,7 @@ class Call:
     @property
     def extensions(self) -> dict[str, Any]:
         """What the HTTP library is told beside the request."""
-        connect_s = min(self._timeout_s, CONNECT_LIMIT_S)
-        return {"trace": self._trace, "timeout": httpx.Timeout(None, connect=connect_s).as_dict()}
+        return {"trace": self._trace, "timeout": httpx.Timeout(None, connect=self._connect_s).as_dict()}
 
     async def run(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> Exchange:
         """Send, read the whole response, and return what came of it."""
@@ -56,7 +59,7 @@ class Call:
         except UndecodableError as error:
             self._fail(Failure.UNDECODABLE, str(error))
         except _BROKEN_OFF as error:
-            self._fail(self._kind_of(error), _reason(error))
+            self._fail(self._kind_of(error), self._reason(error))
         return self._made()
 
     async def run_in_process(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> Exchange:
@@ -73,6 +76,8 @@ class Call:
         """Take what the HTTP library tells: a connection made, the request leaving (not the one to a proxy)."""
         if event == "connection.connect_tcp.started":
             self._connected = True
+        elif event == "connection.start_tls.started":
+            self._awaited = "TLS handshake"
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self._sending = True
             self._sent_s = time.monotonic()
@@ -95,7 +100,7 @@ class Call:
         """Remember why there is no complete response; what never left us was not sent, whatever ended it."""
         self._failure, self._detail = failure, detail
         if failure is Failure.TIMEOUT and not self._sending:
-            self._failure, self._detail = Failure.NOT_SENT, f"no connection in {self._timeout_s:g} s"
+            self._failure, self._detail = Failure.NOT_SENT, f"no {self._awaited} in {self._timeout_s:g} s"
 
     def _kind_of(self, error: Exception) -> Failure:
         """Tell what was never sent, a kept connection closed while idle, a response broken off, and what is no HTTP."""
@@ -103,14 +108,19 @@ class Call:
             return Failure.NOT_SENT
         if isinstance(error, httpx.TimeoutException):
             return Failure.TIMEOUT
-        if not isinstance(error, httpx.NetworkError) and not str(error).startswith(_CLOSED):
+        if not isinstance(error, _TORN) and not str(error).startswith(_CLOSED):
             return Failure.NOT_HTTP
         reused = not self._connected and self._status is None
         return Failure.CLOSED_IDLE if reused and time.monotonic() - self._sent_s < IDLE_RACE_S else Failure.TORN
 
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, httpx.ConnectTimeout):
+            return f"no {self._awaited} in {self._connect_s:g} s"
+        return _told(error)
+
     def _made(self) -> Exchange:
         received_s = self._received_s or time.monotonic()
-        leaked = None if self._leaks is None else any(self._leaks.search(part) for part in self._shown())
+        leaked = None if self._leaks is None else any(map(self._leaks.found_in, self._shown()))
         if self._failure is not None:
             del self._body[KEPT_OF_A_FAILURE:]
         return Exchange(
@@ -132,7 +142,7 @@ class Call:
             yield from header
 
 
-def _reason(error: Exception) -> str:
+def _told(error: Exception) -> str:
     """Return what the operating system said, where it said something, rather than what was made of it."""
     causes = [error, *_causes(error)]
     system = [cause for cause in causes if isinstance(cause, OSError) and str(cause)]
@@ -142,7 +152,7 @@ def _reason(error: Exception) -> str:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     for _ in range(10):
-        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        cause = error.__cause__ or error.__context__  # the latter, too, where the library hid it
         if isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]
         if cause is None:

@@ -12,20 +12,19 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from wfconform.conformance.call import BODY_LIMIT, Call
+from wfconform.conformance.leaks import Leaks
 from wfconform.errors import UsageError
 from wfconform.target import Access
 from wfconform.wire import Connection, Credential, Exchange, Request
 
 __all__ = ["BODY_LIMIT", "ASGIApp", "HttpDriver", "tls_context"]
 
-CERTAIN_KEY = 8  # characters; a shorter key may stand in an answer by chance, so more than the key must match
-LIKELY_KEY = 6
 WRONG_KEY = "wfconform-wrong-key-0000"
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -46,7 +45,7 @@ class HttpDriver:
         self._app = app
         self._tls = tls
         self._proxy = None if app is not None else _proxy_for(_parsed(access.base_url))
-        self._leaks = _leak_pattern(access)
+        self._leaks = Leaks.of(access)
         self._kept = self._new_transport()
 
     async def __aenter__(self) -> Self:
@@ -122,7 +121,7 @@ class HttpDriver:
             Credential.SECOND: second and f"Bearer {second}",
             Credential.WRONG: f"Bearer {WRONG_KEY}",
             Credential.WRONG_SCHEME: f"Wfconform {WRONG_KEY}",
-            Credential.CUT: first and f"Bearer {first[:-1]}",
+            Credential.CUT: first and f"Bearer {first[:-1]}".rstrip(),
             Credential.SWAPPED: first and f"Bearer {first.swapcase()}",
             Credential.EMPTY: "Bearer",
         }
@@ -166,29 +165,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def _leak_pattern(access: Access) -> re.Pattern[bytes] | None:
-    """Return a pattern for any of the keys in a response, None when there is none to look for."""
-    keys = [key.reveal() for key in (access.api_key, access.second_api_key) if key]
-    forms = [_leak(form.encode()) for key in keys for form in _written(key)]
-    return re.compile(b"|".join(forms)) if forms and access.auth != "none" else None
-
-
-def _written(key: str) -> set[str]:
-    """Return the key as it may stand in a response: as it is, in a JSON string, in a URL."""
-    in_json = json.dumps(key)[1:-1]
-    return {key, in_json, in_json.replace("/", "\\/"), quote(key, safe="")}
-
-
-def _leak(key: bytes) -> bytes:
-    """Return a pattern for a key in a response; a short one must stand for itself there."""
-    escaped = re.escape(key)
-    if len(key) >= CERTAIN_KEY:
-        return escaped
-    if len(key) >= LIKELY_KEY:
-        return rb"(?<![\w-])" + escaped + rb"(?![\w-])"
-    return rb'"' + escaped + rb'"|Bearer ' + escaped + rb"(?![\w-])"
 
 
 def tls_context(access: Access) -> ssl.SSLContext | None:

@@ -14,7 +14,8 @@ from wfconform.session.states import STATUSES
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
 _LATEST_S = 1e13  # what lies beyond is no time, and may be no finite number
 _DEEPEST = 400  # levels of nesting; far below what would exhaust the interpreter's stack
-_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+# Possessive, and a string may end with the text: reading is linear, and keeps no stack, whatever the bytes are.
+_NESTING = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
 _LONGEST_INTEGER = 4000  # Python refuses to convert longer ones; no field of the contract comes near
 # Events that carry the input back: what they hold says nothing about what the server made of it.
 _INPUT_EVENTS = frozenset({"user_messages", "start_node_run"})
@@ -38,7 +39,7 @@ def parse(body: bytes) -> Parsed:
     if text.startswith("\ufeff"):
         faults.append("a byte order mark")
         text = text[1:]
-    if _depth(text) > _DEEPEST:
+    if _too_deep(text):
         return Parsed(None, f"nested more than {_DEEPEST} levels deep")
     try:
         value = json.loads(
@@ -52,17 +53,18 @@ def parse(body: bytes) -> Parsed:
     return Parsed(value, "; ".join(faults))
 
 
-def _depth(text: str) -> int:
+def _too_deep(text: str) -> bool:
     if text.count("[") + text.count("{") <= _DEEPEST:
-        return 0
-    deepest = level = 0
+        return False
+    level = 0
     for found in _NESTING.finditer(text):
         if found.group() in "[{":
             level += 1
-            deepest = max(deepest, level)
         elif found.group() in "]}":
             level -= 1
-    return deepest
+        if level > _DEEPEST:
+            return True
+    return False
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]], faults: list[str]) -> dict[str, Any]:
@@ -183,7 +185,7 @@ def spoken(value: Mapping[str, Any]) -> Iterator[str]:
     """Yield every string that the server said: events and hint, without the events that carry the input back."""
     events = value.get("events")
     for event in events if isinstance(events, list) else ():
-        if not (isinstance(event, dict) and event.get("type") in _INPUT_EVENTS):
+        if not (isinstance(event, dict) and _text(event.get("type")) in _INPUT_EVENTS):
             yield from strings(event)
     yield from strings(value.get("next_input_hint"))
 
