@@ -31,6 +31,8 @@ Without TARGET, --config and ./wfconform.toml, the embedded reference is served 
 [cyan]wfconform check --config staging.toml --level full --junit reports/staging.xml[/cyan]
 
 [cyan]wfconform check --only TRN,RUN-009 --json - | jq .summary[/cyan]
+
+[cyan]wfconform check --replay reports/staging.json --only TRN-002[/cyan]
 """
 
 app = typer.Typer(
@@ -86,6 +88,21 @@ EmbeddedOption = Annotated[
 ]
 InsecureOption = Annotated[
     bool, typer.Option("--insecure", help="Do not verify TLS certificates.", rich_help_panel=_TARGET)
+]
+ReplayOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--replay",
+        metavar="REPORT",
+        help="Try again what failed in a JSON report (--only: of that, this), and nothing else.",
+        rich_help_panel=_JUDGED,
+    ),
+]
+NoRerunOption = Annotated[
+    bool, typer.Option("--no-rerun", help="Do not run the reproducers of failures.", rich_help_panel=_RUN)
+]
+ShowReproducersOption = Annotated[
+    bool, typer.Option("--show-reproducers", help="Print the reproducers of failures.", rich_help_panel=_REPORTS)
 ]
 LevelOption = Annotated[
     str | None,
@@ -177,6 +194,9 @@ def check(
     timeout: TimeoutOption = None,
     insecure: InsecureOption = False,
     embedded: EmbeddedOption = False,
+    replay: ReplayOption = None,
+    no_rerun: NoRerunOption = False,
+    show_reproducers: ShowReproducersOption = False,
     level: LevelOption = None,
     only: OnlyOption = None,
     skip: SkipOption = None,
@@ -207,6 +227,9 @@ def check(
     call = command.CheckCall(
         overrides=overrides,
         embedded=embedded,
+        replay=replay,
+        rerun=not no_rerun,
+        show_reproducers=show_reproducers,
         outputs=Outputs.of(json=json, junit=junit, markdown=markdown),
         level=level,
         only=tuple(only or ()),

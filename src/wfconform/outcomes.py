@@ -39,7 +39,8 @@ class TurnRecord:
 class Evidence:
     """One way in which a requirement was broken: what was expected, what came, where (a JSON path), and the turns.
 
-    at_turn: index into `turns` of the call that showed it, None when no single one did.
+    at_turn: index into `turns` of the call that showed it, None when no single one did. reproducer: a shell script
+    that replays it; predicate: what must hold of that script's answers; reproduced: what running it showed.
     """
 
     expected: str
@@ -50,6 +51,7 @@ class Evidence:
     at_turn: int | None = None
     reproducer: str | None = None
     reproduced: str | None = None
+    predicate: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

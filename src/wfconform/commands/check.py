@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from wfconform.commands import replay as replaying
 from wfconform.commands.interrupts import interrupts
 from wfconform.commands.outputs import Outputs
 from wfconform.commands.progress import progress_on
@@ -19,6 +22,7 @@ from wfconform.errors import UsageError
 from wfconform.outcomes import Run
 from wfconform.report import console as console_report
 from wfconform.report.text import plain
+from wfconform.reproduce import named, rerun_failures, write_scripts
 from wfconform.requirements import required_at, select
 from wfconform.target import Target
 
@@ -30,6 +34,9 @@ class CheckCall:
     overrides: Overrides
     outputs: Outputs
     embedded: bool = False
+    replay: Path | None = None
+    rerun: bool = True
+    show_reproducers: bool = False
     level: str | None = None
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -46,12 +53,17 @@ def check(call: CheckCall) -> int:
     _refuse_empty_selection(call)
     if call.level is not None:
         required_at(call.level)
+    record = replaying.recorded(call.replay, call.only) if call.replay else None
     configured = None if _wants_embedded(call) else resolve(call.overrides)
+    if configured is not None and record is not None and call.overrides.target is None:
+        call = replace(call, overrides=replace(call.overrides, target=record.base_url))
+        configured = resolve(call.overrides)
     call.outputs.prepare()
     if configured is not None:
-        return _report(call, _run(call, configured, level=call.level or "core"))
+        run = _run(call, configured, record, level=call.level or "core")
+        return _report(call, named(run, *replaying.key_names(call.overrides)))
     with _embedded_reference(call.overrides) as embedded:
-        return _report(call, _run(call, embedded, level=call.level or "full"))
+        return _report(call, _run(call, embedded, record, level=call.level or "full"))
 
 
 def _wants_embedded(call: CheckCall) -> bool:
@@ -75,7 +87,7 @@ def _refuse_empty_selection(call: CheckCall) -> None:
         raise UsageError("--only and --skip together leave nothing to test", hint="skip less, or select more")
 
 
-def _run(call: CheckCall, configured: Configured, *, level: str) -> Run:
+def _run(call: CheckCall, configured: Configured, record: replaying.Recorded | None, *, level: str) -> Run:
     stderr = stderr_console(no_color=call.no_color)
     options = CheckOptions(
         level=level, only=call.only, skip=call.skip, strict=call.strict, seed=call.seed, concurrency=call.concurrency
@@ -84,14 +96,31 @@ def _run(call: CheckCall, configured: Configured, *, level: str) -> Run:
         url = plain(configured.target.access.base_url)
         stderr.print(Text(f"checking {url} at level {level}, seed {call.seed}"), soft_wrap=True)
     with progress_on(stderr, quiet=call.quiet) as progress:
-        run = asyncio.run(_supervised(configured.target, options, progress, stderr))
-    return replace(run, notes=configured.notes + run.notes)
+        run = asyncio.run(_supervised(configured.target, options, record, progress, stderr))
+    run = replace(run, notes=configured.notes + run.notes)
+    return run if run.interrupted or record or not call.rerun else _rerun(run, configured.target)
 
 
-async def _supervised(target: Target, options: CheckOptions, progress: Progress | None, stderr: Console) -> Run:
+def _rerun(run: Run, target: Target) -> Run:
+    """Run the reproducers; Ctrl-C ends that alone."""
+    try:
+        return asyncio.run(rerun_failures(run, target.access))
+    except KeyboardInterrupt:
+        return replace(run, notes=(*run.notes, "reproducers were not run again: interrupted"))
+
+
+async def _supervised(
+    target: Target,
+    options: CheckOptions,
+    record: replaying.Recorded | None,
+    progress: Progress | None,
+    stderr: Console,
+) -> Run:
     from wfconform.conformance import run_check
 
     with interrupts(stderr) as interrupted:
+        if record is not None:
+            return await replaying.play_again(target, record, options, progress=progress, interrupted=interrupted)
         return await run_check(target, options, progress=progress, interrupted=interrupted)
 
 
@@ -100,15 +129,42 @@ def _report(call: CheckCall, run: Run) -> int:
     try:
         try:
             call.outputs.write(run)
+            _write_scripts(call, run)
         finally:
             make = stderr_console if call.outputs.takes_stdout else stdout_console
             console = make(no_color=call.no_color)
-            console_report.show(run, console, quiet=call.quiet)
+            _show(call, run, console)
             _tell_files(call)
             console.file.flush()
     except BrokenPipeError:
         drop_closed_pipe()
     return run.exit_code
+
+
+def _show(call: CheckCall, run: Run, console: Console) -> None:
+    if call.replay:
+        replaying.show(run, console)
+    else:
+        instead = None if call.show_reproducers else partial(_where, call)
+        console_report.show(run, console, quiet=call.quiet, reproducers=instead)
+
+
+def _where(call: CheckCall, id: str) -> str:
+    """Say where a requirement's reproducer is, or how to get it."""
+    path = call.outputs.files.get("json")
+    if path is None:
+        return "--show-reproducers prints the script, --json PATH writes it"
+    return str(Path(path).with_suffix(".repro") / f"{id}.sh")
+
+
+def _write_scripts(call: CheckCall, run: Run) -> None:
+    """Write the reproducers beside the JSON report."""
+    path = call.outputs.files.get("json")
+    if path is not None and (Path(path).is_file() or not Path(path).exists()):
+        try:
+            write_scripts(run, Path(path))
+        except OSError as error:
+            raise UsageError(f"--json: cannot write the reproducers beside {path}: {error.strerror}") from None
 
 
 def _tell_files(call: CheckCall) -> None:

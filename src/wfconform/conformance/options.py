@@ -9,7 +9,8 @@ class CheckOptions:
     """How a check is run.
 
     level: `core` or `full`, what must have been tested for exit 0; only, skip: requirement IDs or groups; concurrency:
-    how many scenarios run at once; seed: makes texts, marks and order repeatable.
+    how many scenarios run at once; seed: makes texts, marks and order repeatable; scenarios: play these alone, where
+    there are any, of those that the selection needs.
     """
 
     level: str = "core"
@@ -18,6 +19,7 @@ class CheckOptions:
     strict: bool = False
     seed: int = 1
     concurrency: int = 8
+    scenarios: frozenset[str] = frozenset()
 
 
 class Progress(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from wfconform.outcomes import Evidence, TurnRecord
+from wfconform.reproduce import reproducer
 from wfconform.scenarios.expectations import ROLE_PREFIX
 from wfconform.session import Broken, Finding
 from wfconform.target import Access, Secret
@@ -44,6 +45,7 @@ class Recorder:
         self.records: dict[str, Record] = {}
         self.roles: dict[str, str] = {}
         self.established: set[str] = set()
+        self._access = access
         self._secrets = _secrets(access)
         self._begun_s = begun_s
 
@@ -75,7 +77,7 @@ class Recorder:
             self.established.add(finding.id)
         kept = record.evidence[roots]
         if len(kept) < EVIDENCE_LIMIT and all(one.scenario != scenario for one in kept):
-            kept.append(self._evidence(finding.broken, exchange, scenario, log))
+            kept.append(self._evidence(finding.id, finding.broken, exchange, scenario, log))
         return record.broken.total() == 1
 
     def standing(self, id: str) -> tuple[int, list[Evidence]]:
@@ -100,10 +102,13 @@ class Recorder:
             text = text.replace(secret, "***")
         return text
 
-    def _evidence(self, broken: Broken, exchange: Exchange, scenario: str, log: Sequence[Exchange]) -> Evidence:
+    def _evidence(
+        self, id: str, broken: Broken, exchange: Exchange, scenario: str, log: Sequence[Exchange]
+    ) -> Evidence:
         session = [one for one in log if one is exchange or _same_session(one, exchange)]
         end = session.index(exchange) + 1 if exchange in session else len(session)
         turns = session[max(0, end - TURNS_LIMIT) : end]
+        again = reproducer(id, broken, exchange, log, scenario=scenario, access=self._access)
         return Evidence(
             expected=broken.expected,
             actual=self.redact(broken.actual),
@@ -111,6 +116,9 @@ class Recorder:
             scenario=scenario,
             turns=tuple(map(self.turn, turns)),
             at_turn=len(turns) - 1 if turns else None,
+            reproducer=again.script,
+            predicate=again.predicate,
+            reproduced=again.reproduced,
         )
 
     def turn(self, exchange: Exchange) -> TurnRecord:

@@ -112,8 +112,7 @@ class _Check:
         return problem
 
     async def _play_all(self) -> None:
-        offers = self.target.offers
-        specs = [spec for spec in scenarios() if spec.needs <= offers and not self.selected.isdisjoint(spec.proves)]
+        specs = self._chosen()
         self.total = len(specs)
         for spec in specs:
             if spec.alone:
@@ -132,8 +131,15 @@ class _Check:
                 await self._play(spec)
         await self._look_for_roots()
 
+    def _chosen(self) -> list[ScenarioSpec]:
+        named = self.options.scenarios
+        shown = [spec for spec in scenarios() if spec.needs <= self.target.offers]
+        return [spec for spec in shown if (spec.name in named if named else not self.selected.isdisjoint(spec.proves))]
+
     async def _look_for_roots(self) -> None:
         """Play what a selection left out but what may explain its failures: no verdict depends on the selection."""
+        if self.options.scenarios:
+            return
         roots = self.recorder.unexplained(self.selected)
         for spec in scenarios():
             left_out = spec.alone and spec.name not in self.played and spec.needs <= self.target.offers

@@ -5,7 +5,7 @@ target's answer has any effect.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from rich.console import Console
@@ -36,8 +36,11 @@ _VALUE_LIMIT = 600
 _BODY_LIMIT = 300
 
 
-def show(run: Run, console: Console, *, quiet: bool = False) -> None:
-    """Print the report; quiet: problems and the verdict alone."""
+def show(run: Run, console: Console, *, quiet: bool = False, reproducers: Callable[[str], str] | None = None) -> None:
+    """Print the report; quiet: problems and the verdict alone.
+
+    reproducers: what to say of a requirement's reproducer instead of printing it: where it is, how to get it.
+    """
     if not quiet:
         _print_head(run, console)
         if any(result.exercised for result in run.results) or not run.problems:
@@ -45,7 +48,7 @@ def show(run: Run, console: Console, *, quiet: bool = False) -> None:
         for verdict in _IN_DETAIL:
             for result in run.results:
                 if result.verdict is verdict:
-                    _print_detail(result, console)
+                    _print_detail(result, console, reproducers)
         console.print()
         for note in run.notes:
             console.print(Text(f"note: {plain(note)}", style="dim"))
@@ -93,7 +96,7 @@ def _row(result: RequirementResult, console: Console) -> Iterable[Text]:
     )
 
 
-def _print_detail(result: RequirementResult, console: Console) -> None:
+def _print_detail(result: RequirementResult, console: Console, reproducers: Callable[[str], str] | None) -> None:
     requirement = catalogue()[result.id]
     head = Text(
         f"{symbol(result.verdict, console)} {WORDS[result.verdict]} {result.id}", style=_LOOK[result.verdict][2]
@@ -106,6 +109,7 @@ def _print_detail(result: RequirementResult, console: Console) -> None:
         console.print(Padding(Text(plain(result.message)), (0, 0, 0, 2)))
     for evidence in result.evidence[:_EVIDENCE_SHOWN]:
         _print_evidence(evidence, console)
+        _print_reproducer(evidence, console, reproducers(result.id) if reproducers else None)
     hidden = len(result.evidence) - _EVIDENCE_SHOWN
     if hidden > 0:
         console.print(Text(f"  and {hidden} more in the JSON report", style="dim"))
@@ -119,7 +123,6 @@ def _print_evidence(evidence: Evidence, console: Console) -> None:
             text = Text(f"{plain(label)}: ", style="bold").append(clipped(value, _VALUE_LIMIT), style="not bold")
             console.print(Padding(text, (0, 0, 0, 2)))
     _print_turns(evidence, console)
-    _print_reproducer(evidence, console)
 
 
 def _print_turns(evidence: Evidence, console: Console) -> None:
@@ -146,8 +149,12 @@ def _print_turn(turn: TurnRecord, index: int, console: Console, *, marked: bool)
         console.print(Padding(Text(clipped(row, _BODY_LIMIT)), (0, 0, 0, 7)))
 
 
-def _print_reproducer(evidence: Evidence, console: Console) -> None:
-    if evidence.reproducer:
+def _print_reproducer(evidence: Evidence, console: Console, instead: str | None) -> None:
+    if evidence.reproducer and instead is not None:
+        if evidence.reproduced:
+            said = Text("re-run: ", style="bold").append(plain(evidence.reproduced), style="not bold")
+            console.print(Padding(said.append(f" ({plain(instead)})", style="dim not bold"), (0, 0, 0, 2)))
+    elif evidence.reproducer:
         console.print(
             Text(f"  reproducer{f' ({plain(evidence.reproduced)})' if evidence.reproduced else ''}:", style="bold")
         )

@@ -44,7 +44,11 @@ class Shown(_Part):
     at_turn: int | None
     """Index into `turns` of the call that showed it."""
     reproducer: str | None
+    """A shell script (curl and python3) that replays the session; it ends with 1 when the violation shows again."""
     reproduced: str | None
+    """What running it showed: `reproduced`, `not reproduced`, `reproduced in k of n`, or why it was not run."""
+    predicate: dict[str, JsonValue] | None = None
+    """What must hold of the reproducer's answers: its name, the judged call, arguments."""
 
 
 class Result(_Part):

@@ -109,4 +109,5 @@ def _evidence(evidence: Evidence) -> str:
         answer = turn.failure if turn.status is None else f"{turn.status} {turn.response_body}"
         rows.append(f"{mark} {clipped(f'{turn.request} {turn.request_body}', _BODY_LIMIT)}")
         rows.append(f"     {clipped(answer, _BODY_LIMIT)}")
+    rows += [f"re-run: {plain(evidence.reproduced)}"] if evidence.reproduced else []
     return "\n".join(rows)

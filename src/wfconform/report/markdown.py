@@ -47,7 +47,7 @@ def _row(result: RequirementResult) -> str:
     actual = f"{first.actual} at {first.path}" if first and first.path else first.actual if first else result.message
     cells = [
         f"**{result.id}** {requirement.level.value} {requirement.clause}",
-        WORDS[result.verdict],
+        f"{WORDS[result.verdict]}, {_prose(first.reproduced)}" if first and first.reproduced else WORDS[result.verdict],
         _prose(requirement.statement),
         _code(first.expected) if first else "",
         _code(actual),
