@@ -5,7 +5,7 @@ import pytest
 from tests.cli.faked import Suite
 from typer.testing import CliRunner, Result
 
-from wfconform.cli import app
+from wfconform.cli.commands import app
 
 Command = Callable[..., Result]
 

@@ -12,7 +12,7 @@ from tests.servers.conforming_wire import Plain
 from tests.servers.target import SECRETS, describe
 from typer.testing import CliRunner, Result
 
-from wfconform.cli import app
+from wfconform.cli.commands import app
 from wfconform.config import dumps
 from wfconform.reference import serving
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wfconform import cli
+from wfconform.cli import commands as cli
 from wfconform.commands import selftest as command
 from wfconform.commands.selftest import SelftestCall, cases, judge, selftest
 from wfconform.report.matrix import Row

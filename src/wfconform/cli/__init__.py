@@ -1,16 +1,23 @@
 """The command line: parse, call a command, exit with its code."""
 
-from wfconform.cli.app import EXIT_CODES, app, exits_with_its_code, main
-from wfconform.cli.check import HELP as CHECK_HELP
-from wfconform.cli.check import check
-from wfconform.cli.init import init
-from wfconform.cli.requirements import requirements
-from wfconform.cli.selftest import selftest
-from wfconform.cli.serve import serve
+import signal
+import sys
+from collections.abc import Callable
 
-__all__ = ["app", "main"]
 
-# In the order of --help.
-app.command(help=CHECK_HELP, epilog=EXIT_CODES)(exits_with_its_code(check))
-for _command in (serve, selftest, requirements, init):
-    app.command()(exits_with_its_code(_command))
+def main() -> None:
+    """Run the command line; what a stream's encoding lacks is printed as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app = _loaded()
+    app(prog_name="wfconform")
+
+
+def _loaded() -> Callable[..., object]:
+    """Import the commands; a Ctrl-C meanwhile ends the process quietly, for there is nothing to report yet."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from wfconform.cli.commands import app
+
+    signal.signal(signal.SIGINT, before)
+    return app

@@ -1,6 +1,5 @@
 """The application: what all commands have in common, and how each one's result becomes the exit code."""
 
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, NoReturn, ParamSpec
@@ -52,11 +51,3 @@ def _root(
     ] = False,
 ) -> None:
     """Checks whether a deployment of the workflow execute endpoint keeps its contract."""
-
-
-def main() -> None:
-    """Run the command line; what a stream's encoding lacks is printed as an escape."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    app(prog_name="wfconform")

@@ -58,6 +58,7 @@ class Case:
     live: bool = False
     level: str = "full"
     prefix: str = ""
+    concurrency: int = 8
     target: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -93,7 +94,17 @@ def _variant_case(variant: Variant) -> Case:
 
 
 def _fault_case(fault: Fault) -> Case:
-    return Case(fault.name, FAULT, fault.sentence, fault.breaks, fault.reason, (fault.apply,), fault.live)
+    concurrency = 1 if fault.strays else CheckOptions().concurrency
+    return Case(
+        fault.name,
+        FAULT,
+        fault.sentence,
+        fault.breaks,
+        fault.reason,
+        (fault.apply,),
+        fault.live,
+        concurrency=concurrency,
+    )
 
 
 # --- one case
@@ -130,7 +141,7 @@ def judge(name: str, seed: int) -> Row:
     """Check one case and return its row."""
     case = cases()[name]
     begun_s = time.perf_counter()
-    run = _checked(case, CheckOptions(level=case.level, seed=seed))
+    run = _checked(case, CheckOptions(level=case.level, seed=seed, concurrency=case.concurrency))
     reported = {result.id: result.message for result in run.results if result.verdict in _REPORTED}
     untrusted = () if case.kind == FAULT else tuple(problem.message for problem in run.problems)
     return replace(

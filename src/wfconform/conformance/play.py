@@ -15,6 +15,7 @@ from wfconform.wire import Credential, Exchange, Failure, Request, minimal_body,
 
 PATIENCE_S = 20.0  # for a request that was not processed, while others hold runs open
 PATIENCE_ALONE_S = 6.0
+HASTE_S = 5.0  # for stopping what is open, once the user wants to stop
 BUSY_STARTS = frozenset({409, 423})  # a start refused because too many runs are open
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
@@ -46,9 +47,8 @@ class Player:
     ended: asyncio.Event
     sleep: Sleep = asyncio.sleep
 
-    async def play(self, spec: ScenarioSpec, driver: HttpDriver) -> Played:
-        """Run a scenario to its end, or to the first valid request that got no answer."""
-        played = Played(spec.name)
+    async def play(self, spec: ScenarioSpec, driver: HttpDriver, played: Played) -> None:
+        """Run a scenario to its end, or to the first valid request that got no answer; `played` tells how it went."""
         client = self.client_for(spec.name)
         scenario = spec.run(client)
         opened: dict[str, Request] = {}
@@ -63,8 +63,7 @@ class Player:
             pass
         finally:
             scenario.close()
-            await self._stop_open(played, driver, client, opened)
-        return played
+            await self._clean_up(played, driver, client, opened)
 
     async def _do(self, operation: Any, driver: HttpDriver, played: Played, opened: dict[str, Request]) -> Any:
         if isinstance(operation, Wait):
@@ -133,10 +132,29 @@ class Player:
         told = exchange.header("retry-after") or ""
         return max(pause_s, float(told)) if told.isascii() and told.isdigit() else max(pause_s, 0.5)
 
-    async def _stop_open(self, played: Played, driver: HttpDriver, client: Client, opened: dict[str, Request]) -> None:
-        """Stop every run that this scenario was told of and that has not ended."""
+    async def _clean_up(self, played: Played, driver: HttpDriver, client: Client, opened: dict[str, Request]) -> None:
+        """Stop every run that this scenario was told of and that has not ended; in haste when the user waits."""
         left = [id for id in opened if self.ledger.status_of(id.lower()) not in TERMINAL]
-        for index, run_id in enumerate(left):
+        if not left:
+            return
+        played.left_open += len(left)
+        stopping = asyncio.ensure_future(self._stop_all(left, played, driver, client, opened))
+        ended = asyncio.ensure_future(self.ended.wait())
+        try:
+            await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also when the scenario was cancelled
+            try:
+                done, _ = await asyncio.wait({stopping}, timeout=HASTE_S)
+            finally:
+                ended.cancel()
+                stopping.cancel()
+        for one in done:
+            one.result()
+
+    async def _stop_all(
+        self, left: list[str], played: Played, driver: HttpDriver, client: Client, opened: dict[str, Request]
+    ) -> None:
+        for run_id in left:
             body = minimal_body(client.input.without_text(), run_id=run_id, command="stop")
             second = opened[run_id].credential is Credential.SECOND
             stop = Request(
@@ -147,11 +165,12 @@ class Player:
                 json=body,
                 credential=Credential.SECOND if second else Credential.FIRST,
             )
-            reply = reply_to(await self.deliver(driver, played, Send(stop, client.session())))
+            exchange = await self.deliver(driver, played, Send(stop, client.session()))
+            played.exchanges.append(exchange)
+            reply = reply_to(exchange)
             if isinstance(reply, NotSent):
-                played.left_open += len(left) - index
                 return
-            played.left_open += isinstance(reply, Indeterminate | NotProcessed)
+            played.left_open -= not isinstance(reply, Indeterminate | NotProcessed)
 
 
 def _note_run(exchange: Exchange, opened: dict[str, Request]) -> None:

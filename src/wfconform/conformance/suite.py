@@ -85,10 +85,28 @@ class _Check:
         )
 
     async def run(self) -> Run:
+        work = asyncio.create_task(self._work())
+        watch = asyncio.create_task(self._end_when_interrupted(work))
+        try:
+            fatal = await work
+        except asyncio.CancelledError:
+            if not self.interrupted.is_set():
+                raise
+            fatal = None
+        finally:
+            watch.cancel()
+        return self._made(fatal)
+
+    async def _work(self) -> Problem | None:
         fatal = await self._preflight()
         if fatal is None:
             await self._play_all()
-        return self._made(fatal)
+        return fatal
+
+    async def _end_when_interrupted(self, work: asyncio.Task[Problem | None]) -> None:
+        await self.interrupted.wait()
+        await asyncio.wait({work}, timeout=GRACE_S)
+        work.cancel()
 
     # --- the parts
 
@@ -117,15 +135,7 @@ class _Check:
         for spec in specs:
             if spec.alone:
                 await self._play(spec)
-        tasks = [asyncio.create_task(self._play(spec)) for spec in specs if not spec.alone]
-        watch = asyncio.create_task(self._end_when_interrupted(tasks))
-        try:
-            await asyncio.gather(*tasks, return_exceptions=False)
-        except asyncio.CancelledError:
-            if not self.interrupted.is_set():
-                raise
-        finally:
-            watch.cancel()
+        await asyncio.gather(*(self._play(spec) for spec in specs if not spec.alone))
         for spec in specs:
             if self.played.get(spec.name, Played("")).retry and not self.interrupted.is_set():
                 await self._play(spec)
@@ -146,18 +156,13 @@ class _Check:
             if left_out and not roots.isdisjoint(spec.proves) and not self.interrupted.is_set():
                 await self._play(spec)
 
-    async def _end_when_interrupted(self, tasks: list[asyncio.Task[None]]) -> None:
-        await self.interrupted.wait()
-        await asyncio.wait(tasks, timeout=GRACE_S)
-        for task in tasks:
-            task.cancel()
-
     async def _play(self, spec: ScenarioSpec) -> None:
         async with self.player.admission.slot():
             if self.interrupted.is_set():
                 return
+            self.played[spec.name] = played = Played(spec.name)
             async with self._driver() as driver:
-                self.played[spec.name] = await self.player.play(spec, driver)
+                await self.player.play(spec, driver, played)
         self.done += 1
         if self.progress:
             self.progress.scenario_done(name=spec.name, done=min(self.done, self.total), total=self.total)

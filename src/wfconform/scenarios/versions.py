@@ -82,9 +82,9 @@ def zero_in_the_body(client: Client) -> Scenario:
 
 
 def interleaved_versions(client: Client) -> Scenario:
-    """Take turns in sessions on different versions by turns."""
+    """Take turns in sessions on different versions, the last one opened first; each version is there twice."""
     numbers = sorted(client.versioned.versions)
-    sessions = [(number, client.session("versioned")) for number in (numbers if len(numbers) > 1 else numbers * 2)]
+    sessions = [(number, client.session("versioned")) for number in (*numbers, *numbers)]
     for number, session in sessions:
         yield _open(client, session, number, "VER-006")
     for _ in range(2):

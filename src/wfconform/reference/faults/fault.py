@@ -17,7 +17,8 @@ WAITING = "waiting_for_user_input"
 class Fault:
     """A deliberate defect. breaks: the requirements that it violates, all of them and no other.
 
-    reason: why an ID is among them that the sentence does not suggest; live: it shows on a real connection only.
+    reason: why an ID is among them that the sentence does not suggest; live: it shows on a real connection only;
+    strays: it harms whatever run is near, so that only one scenario at a time shows what it breaks itself.
     """
 
     name: str
@@ -26,11 +27,20 @@ class Fault:
     apply: Change
     live: bool = False
     reason: str = ""
+    strays: bool = False
 
 
-def fault(name: str, sentence: str, apply: Change, *breaks: str, live: bool = False, reason: str = "") -> Fault:
+def fault(
+    name: str,
+    sentence: str,
+    apply: Change,
+    *breaks: str,
+    live: bool = False,
+    reason: str = "",
+    strays: bool = False,
+) -> Fault:
     """Return a fault; `breaks` are requirement IDs."""
-    return Fault(name, sentence, frozenset(breaks), apply, live, reason)
+    return Fault(name, sentence, frozenset(breaks), apply, live, reason, strays)
 
 
 def sets(**fields: object) -> Callable[[Json, Call], None]:

@@ -224,6 +224,7 @@ FAULTS: tuple[Fault, ...] = (
         "An object as run_id goes into the query and finds the latest run.",
         remembering(_latest_open),
         "RUN-006",
+        strays=True,
     ),
     fault(
         "other-types-are-absent",
