@@ -1,7 +1,5 @@
 """The suite against servers that were written from the specification, not from the checks."""
 
-import asyncio
-
 import pytest
 from tests.conformance.zoo import check_all, reported
 from tests.servers.broken import BROKEN
@@ -21,7 +19,7 @@ def _starts(count: int) -> range:
 def test_no_conforming_server_is_flagged(start: int) -> None:
     """Each conforming server passes with exit 0; only SHOULDs that it is said not to keep are warned of."""
     cases = list(CONFORMING[start : start + BATCH])
-    runs = asyncio.run(check_all(cases))
+    runs = check_all(cases)
     false_alarms = {
         case.name: (run.exit_code, reported(run), run.problems)
         for case, run in zip(cases, runs, strict=True)
@@ -34,7 +32,7 @@ def test_no_conforming_server_is_flagged(start: int) -> None:
 def test_each_defect_is_reported_under_its_requirement(start: int) -> None:
     """Each broken server is reported with the IDs that its defect certainly violates, and exits 1 for a MUST."""
     cases = list(BROKEN[start : start + BATCH])
-    runs = asyncio.run(check_all(cases))
+    runs = check_all(cases)
     missed = {
         case.name: (sorted(case.expected - reported(run).keys()), run.exit_code)
         for case, run in zip(cases, runs, strict=True)

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 from tests.servers.target import SECRETS, Broken, Conforming, describe
 
+from wfconform.commands.selftest import HurriedLoop
 from wfconform.config import configure, parse_document
 from wfconform.conformance import CheckOptions, run_check
 from wfconform.outcomes import Run, Verdict
@@ -27,15 +28,24 @@ async def check_case(case: Conforming | Broken, *, seed: int = 1, level: str = "
         return await run_check(target_of(case, url), options, app=None if case.live else app)
 
 
-async def check_all(cases: Sequence[Conforming | Broken], *, seed: int = 1) -> list[Run]:
-    """Check several servers, a few of them at a time."""
+def check_all(cases: Sequence[Conforming | Broken], *, seed: int = 1) -> list[Run]:
+    """Check several servers; those in this process wait for nothing: their clock jumps."""
+    live = [case for case in cases if case.live]
+    with asyncio.Runner(loop_factory=HurriedLoop) as hurried:
+        runs = hurried.run(_check_each([case for case in cases if not case.live], seed))
+    runs |= asyncio.run(_check_each(live, seed))
+    return [runs[case.name] for case in cases]
+
+
+async def _check_each(cases: Sequence[Conforming | Broken], seed: int) -> dict[str, Run]:
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(case: Conforming | Broken) -> Run:
         async with places:
             return await check_case(case, seed=seed)
 
-    return await asyncio.gather(*map(one, cases))
+    runs = await asyncio.gather(*map(one, cases))
+    return dict(zip((case.name for case in cases), runs, strict=True))
 
 
 def reported(run: Run) -> dict[str, str]:

@@ -92,6 +92,8 @@ class Exchange:
     failure: Failure | None = None
     detail: str = ""
     leaked: bool | None = None
+    kept_reading: Any = field(default=None, init=False, repr=False, compare=False)
+    """What `observe` made of it: an exchange is asked for its reply by several, and decoded once."""
 
     def header(self, name: str) -> str | None:
         """Return the first header of that lower-case name."""

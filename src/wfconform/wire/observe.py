@@ -74,6 +74,13 @@ def _ask(exchange: Exchange) -> Ask:
 
 
 def _read(exchange: Exchange) -> Read:
+    if exchange.kept_reading is None:
+        object.__setattr__(exchange, "kept_reading", _reading(exchange))
+    read: Read = exchange.kept_reading
+    return read
+
+
+def _reading(exchange: Exchange) -> Read:
     if exchange.failure is not None:
         return _failed(exchange)
     status = exchange.status or 0
