@@ -136,6 +136,43 @@ ConcurrencyOption = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
+NoScriptedOption = Annotated[
+    bool,
+    typer.Option("--no-scripted", help="Leave the scenarios out: generated requests alone.", rich_help_panel=_RUN),
+]
+ExamplesOption = Annotated[
+    int,
+    typer.Option(
+        "--examples",
+        min=1,
+        metavar="N",
+        help="Requests drawn from the contract, for each generated phase.",
+        rich_help_panel=_RUN,
+    ),
+]
+NoGeneratedOption = Annotated[
+    bool, typer.Option("--no-generated", help="Leave generated requests out.", rich_help_panel=_RUN)
+]
+ExploreOption = Annotated[
+    int,
+    typer.Option(
+        "--explore",
+        min=0,
+        metavar="N",
+        help="Explore N random sessions, and shrink what breaks to the shortest one.",
+        rich_help_panel=_RUN,
+    ),
+]
+TimeBudgetOption = Annotated[
+    float,
+    typer.Option(
+        "--time-budget",
+        min=0.1,
+        metavar="SECONDS",
+        help="What generated requests and the exploration may take together.",
+        rich_help_panel=_RUN,
+    ),
+]
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="PATH", help="JSON report; - is stdout.", rich_help_panel=_REPORTS)
 ]
@@ -203,6 +240,11 @@ def check(
     strict: StrictOption = False,
     seed: SeedOption = 1,
     concurrency: ConcurrencyOption = 8,
+    no_scripted: NoScriptedOption = False,
+    examples: ExamplesOption = 25,
+    no_generated: NoGeneratedOption = False,
+    explore: ExploreOption = 0,
+    time_budget: TimeBudgetOption = 60.0,
     json: JsonOption = None,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
@@ -237,6 +279,10 @@ def check(
         strict=strict,
         seed=seed,
         concurrency=concurrency,
+        scripted=not no_scripted,
+        examples=0 if no_generated else examples,
+        explore=explore,
+        time_budget_s=time_budget,
         quiet=quiet,
         no_color=no_color,
     )

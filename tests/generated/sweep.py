@@ -24,7 +24,7 @@ from wfconform.outcomes import Run
 from wfconform.reference import embedded_app, serving
 
 FLOOR = 15
-EXAMPLES = 50
+EXAMPLES = 25
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-DEFAULT_EXAMPLES = 50  # of the command line and of `wfconform.check`
+DEFAULT_EXAMPLES = 25  # of the command line and of `wfconform.check`
 TIME_BUDGET_S = 60.0
 
 

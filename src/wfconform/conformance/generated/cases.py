@@ -27,7 +27,7 @@ from schemathesis.generation.coverage import GenerationSession
 
 from wfconform.conformance.generated.narrowed import PATH, examples, narrowed
 
-CHUNK = 50  # cases drawn at a time: what a longer run draws begins with what a shorter one draws
+CHUNK = 25  # cases drawn at a time: what a longer run draws begins with what a shorter one draws
 _BACKEND = "wfconform"
 
 

@@ -21,8 +21,8 @@ from wfconform.scenarios import Client, Scenario, ScenarioSpec
 from wfconform.session import Finding, Kind
 from wfconform.wire import Exchange
 
-BOUNDARIES = 2  # boundary cases beside each drawn one; they cost nothing to make
-INTERLEAVED_SHARE = 5  # one interleaving for so many examples
+BOUNDARIES = 4  # boundary cases beside each drawn one; they cost nothing to make
+INTERLEAVED_SHARE = 3  # one interleaving for so many examples
 _GIVEN_UP_AFTER = 3  # scenarios in a row that could not be finished
 
 Over = Callable[[], bool]
