@@ -76,12 +76,28 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """A generated phase as it went. examples: how many were asked for; requests, sessions: how many were made.
+
+    findings: how many requirements it saw broken; note: why it ended early, "" when it did not.
+    """
+
+    name: str
+    examples: int
+    requests: int
+    sessions: int
+    findings: int
+    duration_s: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run against one target: all that any report shows.
 
     target: redacted description (name, base_url, roles, auth); level: what had to be tested for exit 0; started_at:
     ISO 8601, UTC; partial: judged over a selection only; interrupted: ended by the user; calls, sessions: how many were
-    made.
+    made; phases: the generated ones, where there were any.
     """
 
     tool: Mapping[str, str]
@@ -98,6 +114,7 @@ class Run:
     sessions: int = 0
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    phases: tuple[Phase, ...] = ()
 
     @property
     def summary(self) -> dict[str, int]:

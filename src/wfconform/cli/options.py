@@ -98,6 +98,43 @@ ConcurrencyOption = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+NoScriptedOption = Annotated[
+    bool,
+    typer.Option("--no-scripted", help="Leave the scenarios out: generated requests alone.", rich_help_panel=RUN),
+]
+ExamplesOption = Annotated[
+    int,
+    typer.Option(
+        "--examples",
+        min=1,
+        metavar="N",
+        help="Requests drawn from the contract, for each generated phase.",
+        rich_help_panel=RUN,
+    ),
+]
+NoGeneratedOption = Annotated[
+    bool, typer.Option("--no-generated", help="Leave generated requests out.", rich_help_panel=RUN)
+]
+ExploreOption = Annotated[
+    int,
+    typer.Option(
+        "--explore",
+        min=0,
+        metavar="N",
+        help="Explore N random sessions, and shrink what breaks to the shortest one.",
+        rich_help_panel=RUN,
+    ),
+]
+TimeBudgetOption = Annotated[
+    float,
+    typer.Option(
+        "--time-budget",
+        min=0.1,
+        metavar="SECONDS",
+        help="What generated requests and the exploration may take together.",
+        rich_help_panel=RUN,
+    ),
+]
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="PATH", help="JSON report; - is stdout.", rich_help_panel=REPORTS)
 ]

@@ -17,7 +17,7 @@ from wfconform.commands.outputs import Outputs
 from wfconform.commands.progress import progress_on
 from wfconform.commands.terminal import drop_closed_pipe, stderr_console, stdout_console
 from wfconform.config import Configured, Overrides, configure, parse_document, read_environment, resolve
-from wfconform.conformance.options import CheckOptions, Progress
+from wfconform.conformance.options import TIME_BUDGET_S, CheckOptions, Progress
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run
 from wfconform.report import console as console_report
@@ -43,6 +43,10 @@ class CheckCall:
     strict: bool = False
     seed: int = 1
     concurrency: int = 8
+    scripted: bool = True
+    examples: int = 0
+    explore: int = 0
+    time_budget_s: float = TIME_BUDGET_S
     quiet: bool = False
     no_color: bool = False
 
@@ -51,6 +55,8 @@ def check(call: CheckCall) -> int:
     """Check a target and report; returns the exit code of the run."""
     call = replace(call, only=_patterns("--only", call.only), skip=_patterns("--skip", call.skip))
     _refuse_empty_selection(call)
+    if not (call.scripted or call.examples or call.explore):
+        raise UsageError("--no-scripted and --no-generated leave nothing to do", hint="leave one of them out")
     if call.level is not None:
         required_at(call.level)
     record = replaying.recorded(call.replay, call.only) if call.replay else None
@@ -90,7 +96,16 @@ def _refuse_empty_selection(call: CheckCall) -> None:
 def _run(call: CheckCall, configured: Configured, record: replaying.Recorded | None, *, level: str) -> Run:
     stderr = stderr_console(no_color=call.no_color)
     options = CheckOptions(
-        level=level, only=call.only, skip=call.skip, strict=call.strict, seed=call.seed, concurrency=call.concurrency
+        level=level,
+        only=call.only,
+        skip=call.skip,
+        strict=call.strict,
+        seed=call.seed,
+        concurrency=call.concurrency,
+        scripted=call.scripted,
+        examples=call.examples,
+        explore=call.explore,
+        time_budget_s=call.time_budget_s,
     )
     if not call.quiet:
         url = plain(configured.target.access.base_url)

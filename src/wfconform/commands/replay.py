@@ -12,6 +12,7 @@ from rich.text import Text
 
 from wfconform.config import Overrides, read_document, read_environment
 from wfconform.config.resolve import DEFAULT_FILE
+from wfconform.conformance.abilities import phases_of
 from wfconform.conformance.options import CheckOptions, Progress
 from wfconform.errors import UsageError
 from wfconform.outcomes import RequirementResult, Run, Verdict
@@ -29,7 +30,10 @@ _LARGEST = 256 * 1024 * 1024  # bytes; no report comes near
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a report says failed: the target, how it was tested, the requirements, the scenarios that showed it."""
+    """What a report says failed: the target, how it was tested, the requirements, the scenarios that showed it.
+
+    examples, explore: how much was generated, where a generated phase is among what showed it.
+    """
 
     base_url: str
     level: str
@@ -37,6 +41,8 @@ class Recorded:
     strict: bool
     ids: tuple[str, ...]
     scenarios: frozenset[str]
+    examples: int = 0
+    explore: int = 0
 
 
 def recorded(path: Path, only: Sequence[str]) -> Recorded:
@@ -44,13 +50,19 @@ def recorded(path: Path, only: Sequence[str]) -> Recorded:
     report = _read(path)
     failed = {one.id: one for one in report.requirements if one.verdict in FAILURES and one.id in catalogue()}
     chosen = _chosen(failed, only, path)
+    scenarios = frozenset(shown.scenario for id in chosen for shown in failed[id].evidence)
+    generated = phases_of(scenarios)
+    asked = {phase.name: phase.examples for phase in report.phases if phase.name in generated}
+    explore = asked.pop("explored", 0)
     return Recorded(
         base_url=str(report.target.get("base_url", "")),
         level=report.level,
         seed=report.seed,
         strict=report.strict,
         ids=tuple(chosen),
-        scenarios=frozenset(shown.scenario for id in chosen for shown in failed[id].evidence),
+        scenarios=scenarios,
+        examples=max(asked.values(), default=0),
+        explore=explore,
     )
 
 
@@ -98,12 +110,18 @@ async def play_again(
         only=record.ids,
         skip=(),
         scenarios=record.scenarios,
+        scripted=True,
+        examples=record.examples,
+        explore=record.explore,
     )
     return await run_check(target, again, progress=progress, interrupted=interrupted)
 
 
 def show(run: Run, console: Console) -> None:
-    """Print what became of each requirement."""
+    """Print what became of each requirement, and which generated phases were played again for it."""
+    for phase in run.phases:
+        said = f"generated again with the seed {run.seed}: {phase.name}, {phase.requests} requests"
+        console.print(Text(said, style="dim"), soft_wrap=True)
     for result in run.results:
         words, style = _became(result)
         said = Text(f"{result.id} {words}", style=style)

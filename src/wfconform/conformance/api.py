@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from wfconform.conformance.http import ASGIApp
-from wfconform.conformance.options import CheckOptions
+from wfconform.conformance.options import DEFAULT_EXAMPLES, CheckOptions
 from wfconform.conformance.suite import run_check
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run
@@ -32,7 +32,8 @@ async def check_async(
 
     Describe the deployment by `target` (then app_or_url replaces its base URL), or by `workflows` (a Workflows, or a
     mapping with at least `conversation`) and the keys; without a key the target is taken to want none. options: the
-    fields of CheckOptions (level, only, skip, strict, seed, concurrency). Raises UsageError for what does not fit.
+    fields of CheckOptions (level, only, skip, strict, seed, concurrency, scripted, examples, explore, time_budget_s);
+    generated requests are made as on the command line, examples=0 leaves them out. Raises UsageError for what does not fit.
     """
     if not isinstance(app_or_url, str) and not callable(app_or_url):
         raise UsageError(f"neither a base URL nor an ASGI application: {app_or_url!r}")
@@ -44,7 +45,9 @@ async def check_async(
     if target is not None and app is None:
         described = replace(target, access=replace(target.access, base_url=url))
     try:
-        chosen = CheckOptions(**{name: _listed(name, value) for name, value in options.items()})
+        chosen = CheckOptions(
+            **{"examples": DEFAULT_EXAMPLES, **{name: _listed(name, value) for name, value in options.items()}}
+        )
     except TypeError as error:
         raise UsageError(f"unknown option of a check: {error}") from None
     return await run_check(described, chosen, app=app)

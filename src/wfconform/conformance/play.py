@@ -26,7 +26,10 @@ OnFinding = Callable[["Played", Exchange, Finding], None]
 
 @dataclass(slots=True)
 class Played:
-    """A scenario as it went. cut_short: why it did not reach its end, "" when it did; retry: worth another try."""
+    """A scenario as it went. cut_short: why it did not reach its end, "" when it did; retry: worth another try.
+
+    left_open: how many of its runs could not be stopped; runs: all that it opened, as they were named.
+    """
 
     name: str
     exchanges: list[Exchange] = field(default_factory=list)
@@ -34,6 +37,7 @@ class Played:
     retry: bool = False
     waited: int = 0
     left_open: int = 0
+    runs: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -56,16 +60,18 @@ class Player:
             reply: Any = None
             while not self.ended.is_set():
                 operation = scenario.send(reply)
-                reply = await self._do(operation, driver, played, opened)
+                reply = await self.do(operation, driver, played, opened)
                 if played.cut_short:
                     break
         except StopIteration:
             pass
         finally:
             scenario.close()
-            await self._clean_up(played, driver, client, opened)
+            await self.stop_open(played, driver, client, opened)
+            played.runs = list(opened)
 
-    async def _do(self, operation: Any, driver: HttpDriver, played: Played, opened: dict[str, Request]) -> Any:
+    async def do(self, operation: Any, driver: HttpDriver, played: Played, opened: dict[str, Request]) -> Any:
+        """Do one operation of a scenario and return what it is sent for it; `opened` takes in the runs that it opens."""
         if isinstance(operation, Wait):
             await self._pause(operation.seconds)
             return None
@@ -132,7 +138,7 @@ class Player:
         told = exchange.header("retry-after") or ""
         return max(pause_s, float(told)) if told.isascii() and told.isdigit() else max(pause_s, 0.5)
 
-    async def _clean_up(self, played: Played, driver: HttpDriver, client: Client, opened: dict[str, Request]) -> None:
+    async def stop_open(self, played: Played, driver: HttpDriver, client: Client, opened: dict[str, Request]) -> None:
         """Stop every run that this scenario was told of and that has not ended; in haste when the user waits."""
         left = [id for id in opened if self.ledger.status_of(id.lower()) not in TERMINAL]
         if not left:

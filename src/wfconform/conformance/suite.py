@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import wfconform
+from wfconform.conformance.abilities import PLAIN, can_show
 from wfconform.conformance.admission import Admission
 from wfconform.conformance.http import ASGIApp, HttpDriver, tls_context
 from wfconform.conformance.lifespan import lifespan
@@ -22,6 +24,9 @@ from wfconform.scenarios import catalogue as scenarios
 from wfconform.session import Finding, Kind, Ledger
 from wfconform.target import Target
 from wfconform.wire import Exchange, observe
+
+if TYPE_CHECKING:
+    from wfconform.conformance.generated import GeneratedPhases
 
 GRACE_S = 3.0  # what a call in flight gets when the user wants to stop
 
@@ -51,7 +56,7 @@ async def run_check(
 
 def _selection(options: CheckOptions) -> frozenset[str]:
     chosen = select(options.only) if options.only else frozenset(catalogue())
-    return chosen - select(options.skip)
+    return (chosen if options.scripted else chosen & can_show()) - select(options.skip)
 
 
 class _Check:
@@ -76,6 +81,7 @@ class _Check:
         self.ledger = Ledger(session_ttl_s=target.session_ttl_s)
         self.played: dict[str, Played] = {}
         self.done = self.total = 0
+        self.generated: GeneratedPhases | None = None
         self.player = Player(
             ledger=self.ledger,
             client_for=self._client,
@@ -100,12 +106,18 @@ class _Check:
     async def _work(self) -> Problem | None:
         fatal = await self._preflight()
         if fatal is None:
-            await self._play_all()
+            if self.options.scripted:
+                await self._play_all()
+            await self._play_generated()
+            if self.options.scripted:
+                await self._look_for_roots()
         return fatal
 
     async def _end_when_interrupted(self, work: asyncio.Task[Problem | None]) -> None:
         await self.interrupted.wait()
         await asyncio.wait({work}, timeout=GRACE_S)
+        if self.generated is not None:
+            self.generated.close()
         work.cancel()
 
     # --- the parts
@@ -139,7 +151,21 @@ class _Check:
         for spec in specs:
             if self.played.get(spec.name, Played("")).retry and not self.interrupted.is_set():
                 await self._play(spec)
-        await self._look_for_roots()
+
+    async def _play_generated(self) -> None:
+        """Play what is made of the contract, where it can show anything that is asked for."""
+        options = self.options
+        if not (options.examples or options.explore) or self.selected.isdisjoint(can_show()):
+            return
+        from wfconform.conformance.generated import GeneratedPhases, Lent
+
+        lent = Lent(options, self.player, self.recorder, self._driver, self._client, self._tell)
+        self.generated = GeneratedPhases(lent)
+        await self.generated.run()
+
+    def _tell(self, name: str, done: int, total: int) -> None:
+        if self.progress:
+            self.progress.scenario_done(name=name, done=done, total=total)
 
     def _chosen(self) -> list[ScenarioSpec]:
         named = self.options.scenarios
@@ -164,8 +190,7 @@ class _Check:
             async with self._driver() as driver:
                 await self.player.play(spec, driver, played)
         self.done += 1
-        if self.progress:
-            self.progress.scenario_done(name=spec.name, done=min(self.done, self.total), total=self.total)
+        self._tell(spec.name, min(self.done, self.total), self.total)
 
     def _driver(self) -> HttpDriver:
         return HttpDriver(self.target.access, app=self.app, tls=self.tls)
@@ -205,8 +230,12 @@ class _Check:
                 recorder=self.recorder,
                 played=self.played,
                 partial=partial,
+                scripted=self.options.scripted,
             )
         )
+        phases = tuple(self.generated.phases) if self.generated else ()
+        if self.generated and not self.interrupted.is_set():
+            found += self.generated.problems
         calls = [exchange for played in self.played.values() for exchange in played.exchanges]
         return Run(
             tool={"name": "wfconform", "version": wfconform.__version__},
@@ -219,8 +248,10 @@ class _Check:
             strict=self.options.strict,
             partial=partial,
             interrupted=self.interrupted.is_set(),
-            calls=len(calls),
-            sessions=sum(call.request.kind is Kind.FIRST and call.status == 200 for call in calls),
+            calls=len(calls) + sum(phase.requests for phase in phases),
+            sessions=sum(call.request.kind is Kind.FIRST and call.status == 200 for call in calls)
+            + sum(phase.sessions for phase in phases),
+            phases=phases,
             problems=tuple(found),
             notes=tuple(self._notes()),
         )
@@ -256,5 +287,5 @@ def _described(target: Target, recorder: Recorder) -> dict[str, object]:
     }
 
 
-_ALONE = {spec.name: spec.proves for spec in scenarios() if spec.alone}
+_ALONE = {spec.name: spec.proves for spec in scenarios() if spec.alone} | {"generated plain session": PLAIN}
 _ROLES = ("completes", "fails", "loops", "pauses", "slow", "versioned")

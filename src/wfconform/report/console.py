@@ -45,6 +45,8 @@ def show(run: Run, console: Console, *, quiet: bool = False, reproducers: Callab
         _print_head(run, console)
         if any(result.exercised for result in run.results) or not run.problems:
             _print_table(run, console)
+        if run.phases:
+            _print_phases(run, console)
         for verdict in _IN_DETAIL:
             for result in run.results:
                 if result.verdict is verdict:
@@ -83,6 +85,20 @@ def _print_table(run: Run, console: Console) -> None:
         console.print()
         console.print(Text(f"{group} {groups().get(group, '')}", style="bold"))
         console.print(table)
+
+
+def _print_phases(run: Run, console: Console) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("  phase")
+    for title in ("requests", "sessions", "findings", "seconds"):
+        table.add_column(title, justify="right")
+    table.add_column("")
+    for phase in run.phases:
+        counted = (f"  {phase.name}", phase.requests, phase.sessions, phase.findings, f"{phase.duration_s:.1f}")
+        table.add_row(*(Text(str(cell)) for cell in counted), Text(plain(phase.note), style="yellow"))
+    console.print()
+    console.print(Text("Generated requests", style="bold"))
+    console.print(table)
 
 
 def _row(result: RequirementResult, console: Console) -> Iterable[Text]:

@@ -73,6 +73,21 @@ class RunProblem(_Part):
     hint: str
 
 
+class PhaseRow(_Part):
+    """A generated phase: requests made of the contract, random interleavings, or an exploration."""
+
+    name: str
+    examples: int
+    """How many were asked for."""
+    requests: int
+    sessions: int
+    findings: int
+    """How many requirements it saw broken."""
+    duration_s: float
+    note: str
+    """Why it ended early; empty when it did not."""
+
+
 class Report(_Part):
     """A report of one run."""
 
@@ -97,6 +112,8 @@ class Report(_Part):
     sessions: int
     problems: list[RunProblem]
     notes: list[str]
+    phases: list[PhaseRow] = []
+    """The generated phases; empty when there were none."""
     requirements: list[Result]
 
 
@@ -121,6 +138,7 @@ def report(run: Run) -> Report:
         "summary": run.summary,
         "problems": [asdict(problem) for problem in run.problems],
         "notes": list(run.notes),
+        "phases": [asdict(phase) for phase in run.phases],
         "requirements": [_result(result) for result in run.results],
         **{name: getattr(run, name) for name in fields},
     }

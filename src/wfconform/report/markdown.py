@@ -20,6 +20,7 @@ def render(run: Run) -> str:
         _bullets("Problems", [f"{p.message} {p.hint}".strip() for p in run.problems]),
         _findings(run),
         _untested(run),
+        _phases(run),
         _bullets("Notes", list(run.notes)),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -61,6 +62,17 @@ def _untested(run: Run) -> str:
         if result.verdict is Verdict.NOT_TESTED:
             ids.setdefault(result.message or "no reason given", []).append(result.id)
     return _bullets("Not tested", [f"{', '.join(found)}: {reason}" for reason, found in ids.items()])
+
+
+def _phases(run: Run) -> str:
+    if not run.phases:
+        return ""
+    head = "| generated phase | requests | sessions | findings | seconds | |\n|---|---|---|---|---|---|"
+    rows = (
+        f"| {one.name} | {one.requests} | {one.sessions} | {one.findings} | {one.duration_s:.1f} | {_code(one.note)} |"
+        for one in run.phases
+    )
+    return "\n".join([head, *rows])
 
 
 def _bullets(title: str, items: list[str]) -> str:

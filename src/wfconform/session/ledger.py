@@ -33,6 +33,7 @@ class Ledger:
 
     def __init__(self, *, session_ttl_s: float | None = None) -> None:
         self._runs: dict[str, RunHistory] = {}
+        self._forgotten: set[bytes] = set()
         self._ttl_s = float("inf") if session_ttl_s is None else session_ttl_s
 
     def observe(self, *group: Observed) -> list[Finding]:
@@ -56,6 +57,12 @@ class Ledger:
         """Return the run's last certain status."""
         run = self._runs.get(run_id)
         return run.status if run else None
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Drop the histories of runs that nobody will ask about again; that they were issued is remembered (RUN-002)."""
+        for id in run_ids:
+            if self._runs.pop(id, None) is not None:
+                self._forgotten.add(bytes.fromhex(id))
 
     def _one(self, seen: Observed) -> list[Finding]:
         ask, run = seen.ask, self._runs.get(seen.ask.run_id or "")
@@ -87,10 +94,16 @@ class Ledger:
             return self._accepted_against_the_rules(ask, answer, run, ask.intent)
         if run is not None and not run.terminal and answer.status == "failed" and self._idle(run, ask):
             run.status = None  # it may have expired
-        known = self._runs.get(answer.run_id or "")
+        known = self._known(answer.run_id or "", ask)
         if ask.kind is Kind.FIRST and known is not None and not known.stranger:
             return self._reopened(ask, answer, known)
         return self._judged(ask, answer, run)
+
+    def _known(self, id: str, ask: Ask) -> RunHistory | None:
+        """Return the run of that id; of one that was forgotten, nothing but that it was issued."""
+        if id not in self._runs and bytes.fromhex(id) in self._forgotten:
+            return RunHistory(run_id=id, workflow_id=ask.workflow_id, credential=ask.credential, shared=True)
+        return self._runs.get(id)
 
     def _judged(self, ask: Ask, answer: Answer, run: RunHistory | None) -> list[Finding]:
         kind = step_kind(ask.kind, run, answer)
