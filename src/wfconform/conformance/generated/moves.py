@@ -158,7 +158,7 @@ def _versioned_turn(board: Board, held: Held, how: int) -> Send:
 def _say_data(board: Board, who: int, how: int) -> Operation:
     """Take a turn with the command data or resume."""
     session = _pick(board.waiting, who).session
-    return session.say(command=_pick(("data", "resume"), how), intent=Valid(("RUN-011",)), expects=())
+    return session.say(command=_pick(("data", "resume", "data"), how), intent=Valid(("RUN-011",)), expects=())
 
 
 def _resume_paused(board: Board, who: int, _: int) -> Operation:
