@@ -1,11 +1,11 @@
 """wfconform's verdicts for people who run schemathesis themselves: a hooks module, and tests for pytest.
 
-`SCHEMATHESIS_HOOKS=wfconform.schemathesis_hooks schemathesis run contracts/openapi.yaml --url URL --checks wfconform` judges
-each answer against its own run's history and names requirements. Environment: WFCONFORM_WORKFLOW (the conversation's id,
-the contract's example when it is not set), WFCONFORM_API_KEY.
+`SCHEMATHESIS_HOOKS=wfconform.schemathesis_hooks schemathesis run contracts/openapi.yaml --url URL --checks wfconform`
+judges each answer against its own run's history and names requirements. Environment: WFCONFORM_WORKFLOW (the id of the
+conversation, the contract's example when it is not set), WFCONFORM_API_KEY.
 
-schemathesis tells a hook nothing of requests that got no answer, so a run that lost one is judged no further. One worker
-only: what several workers send to one run at once cannot be told apart here.
+A request that got no answer leaves its run uncertain, and judged no further than that. One worker only: what several of
+them send to one run at once cannot be told apart here.
 """
 
 import os
@@ -34,7 +34,7 @@ WORKFLOW_NAME, KEY_NAME = "WFCONFORM_WORKFLOW", "WFCONFORM_API_KEY"
 DEPTH = 30
 
 
-class Violation(Failure):  # type: ignore[misc]
+class Violation(Failure):
     """A requirement of the contract is broken; two of different requirements are never taken for one."""
 
     __slots__ = ("requirement",)
@@ -136,7 +136,7 @@ def before_call(ctx: Any, case: Any, kwargs: dict[str, Any]) -> None:  # noqa: A
     """Aim a call of the endpoint at the workflow under test, with its key, and note it; leave others alone."""
     if case.operation.path != PATH:
         return
-    aim = _aims.get(id(case.operation.app)) or Aim(os.environ.get(WORKFLOW_NAME) or _example(), os.environ.get(KEY_NAME))
+    aim = _aims.get(id(case.operation.app)) or _aim_of_the_environment()
     if path_intent(str((case.path_parameters or {}).get("workflow_id", ""))) is None:
         case.path_parameters = {**(case.path_parameters or {}), "workflow_id": aim.workflow_id}
     if aim.api_key:
@@ -156,8 +156,9 @@ class Aim:
 _aims: dict[int, Aim] = {}
 
 
-def _example() -> str:
-    return str(contract()["components"]["parameters"]["WorkflowId"]["example"])
+def _aim_of_the_environment() -> Aim:
+    example = str(contract()["components"]["parameters"]["WorkflowId"]["example"])
+    return Aim(os.environ.get(WORKFLOW_NAME) or example, os.environ.get(KEY_NAME))
 
 
 def contract_tests(app: Any, *, workflow_id: str, api_key: str | None = None, examples: int = 25) -> tuple[Any, Any]:
@@ -172,7 +173,7 @@ def contract_tests(app: Any, *, workflow_id: str, api_key: str | None = None, ex
     schema = schemathesis.openapi.from_dict(narrowed(), config=SchemathesisConfig())
     schema.app = app
     # What was answered before would be fed into new requests, ended runs too.
-    schema.create_extra_data_source = lambda: None
+    schema.create_extra_data_source = lambda: None  # type: ignore[method-assign]
 
     @_settings(examples)
     @schema.parametrize()

@@ -1,7 +1,7 @@
 """Requests that schemathesis makes of the contract, as values: the only module that imports it.
 
-What is drawn depends on the seed and on nothing else: not on the target's answers, nor on what other modules the process
-has loaded (Hypothesis would take constants out of their source), nor on an example database.
+What is drawn depends on the seed and on nothing else: not on the target's answers, nor on what other modules the
+process has loaded (Hypothesis would take constants out of their source), nor on an example database.
 """
 
 import json
@@ -55,7 +55,7 @@ class Case:
         return json.loads(self.body)
 
 
-class _NoConstants(HypothesisProvider):  # type: ignore[misc]
+class _NoConstants(HypothesisProvider):
     """Draws as Hypothesis does, but for constants found in the source of whatever is loaded."""
 
     def _maybe_draw_constant(self, *_: Any, **__: Any) -> None:

@@ -56,7 +56,9 @@ def _named_node() -> Layer:
 
 
 UNSCRIPTED: tuple[Fault, ...] = (
-    fault("second-thread-crashes", "Input for a thread beside the main one is a 500.", crashes(_other_thread), "EXE-008"),
+    fault(
+        "second-thread-crashes", "Input for a thread beside the main one is a 500.", crashes(_other_thread), "EXE-008"
+    ),
     fault("blank-text-crashes", "A text of nothing but blanks is a 500.", crashes(_blank), "EXE-008"),
     fault(
         "stop-with-a-text-is-a-turn",
