@@ -120,8 +120,8 @@ async def play_again(
 def show(run: Run, console: Console) -> None:
     """Print what became of each requirement, and which generated phases were played again for it."""
     for phase in run.phases:
-        said = f"generated again with the seed {run.seed}: {phase.name}, {phase.requests} requests"
-        console.print(Text(said, style="dim"), soft_wrap=True)
+        again = f"generated again with the seed {run.seed}: {phase.name}, {phase.requests} requests"
+        console.print(Text(again, style="dim"), soft_wrap=True)
     for result in run.results:
         words, style = _became(result)
         said = Text(f"{result.id} {words}", style=style)

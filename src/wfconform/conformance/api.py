@@ -33,7 +33,8 @@ async def check_async(
     Describe the deployment by `target` (then app_or_url replaces its base URL), or by `workflows` (a Workflows, or a
     mapping with at least `conversation`) and the keys; without a key the target is taken to want none. options: the
     fields of CheckOptions (level, only, skip, strict, seed, concurrency, scripted, examples, explore, time_budget_s);
-    generated requests are made as on the command line, examples=0 leaves them out. Raises UsageError for what does not fit.
+    generated requests are made as on the command line, examples=0 leaves them out. Raises UsageError for what does
+    not fit.
     """
     if not isinstance(app_or_url, str) and not callable(app_or_url):
         raise UsageError(f"neither a base URL nor an ASGI application: {app_or_url!r}")

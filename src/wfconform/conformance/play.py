@@ -71,7 +71,7 @@ class Player:
             played.runs = list(opened)
 
     async def do(self, operation: Any, driver: HttpDriver, played: Played, opened: dict[str, Request]) -> Any:
-        """Do one operation of a scenario and return what it is sent for it; `opened` takes in the runs that it opens."""
+        """Do one operation of a scenario and return what it is sent for it; `opened` takes in what runs it opens."""
         if isinstance(operation, Wait):
             await self._pause(operation.seconds)
             return None

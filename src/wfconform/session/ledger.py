@@ -59,7 +59,7 @@ class Ledger:
         return run.status if run else None
 
     def forget(self, run_ids: Iterable[str]) -> None:
-        """Drop the histories of runs that nobody will ask about again; that they were issued is remembered (RUN-002)."""
+        """Drop the histories of runs that nobody will ask about again; their ids are remembered (RUN-002)."""
         for id in run_ids:
             if self._runs.pop(id, None) is not None:
                 self._forgotten.add(bytes.fromhex(id))

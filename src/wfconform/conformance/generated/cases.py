@@ -1,7 +1,7 @@
 """Requests that schemathesis makes of the contract, as values: the only module that imports it.
 
-What is drawn depends on the seed and on nothing else: not on the target's answers, nor on what other modules the process
-has loaded (Hypothesis would take constants out of their source), nor on an example database.
+What is drawn depends on the seed and on nothing else: not on the target's answers, nor on what other modules the
+process has loaded (Hypothesis would take constants out of their source), nor on an example database.
 """
 
 import json
@@ -21,6 +21,7 @@ import hypothesis
 import schemathesis
 from hypothesis import HealthCheck, Phase, Verbosity, configuration
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
+from schemathesis.config import SchemathesisConfig
 from schemathesis.core import NOT_SET
 from schemathesis.generation import GenerationMode
 from schemathesis.generation.coverage import GenerationSession
@@ -54,7 +55,7 @@ class Case:
         return json.loads(self.body)
 
 
-class _NoConstants(HypothesisProvider):  # type: ignore[misc]
+class _NoConstants(HypothesisProvider):
     """Draws as Hypothesis does, but for constants found in the source of whatever is loaded."""
 
     def _maybe_draw_constant(self, *_: Any, **__: Any) -> None:
@@ -105,7 +106,8 @@ def _draw(mode: Mode, seed: str, over: Callable[[], bool]) -> tuple[tuple[Case, 
     def take(case: Any) -> None:
         if over():
             raise Enough
-        made.extend(_as_values(case))
+        if (value := as_value(case)) is not None:
+            made.append(value)
 
     with quietly():
         try:
@@ -127,7 +129,7 @@ def boundaries(mode: Mode) -> tuple[Case, ...]:
             generation_config=schema.config.generation,
             session=GenerationSession(),
         )
-        made = [one for case in cases for one in _as_values(case)]
+        made = [one for one in map(as_value, cases) if one is not None]
     return tuple(dict.fromkeys([*shown, *made]))
 
 
@@ -160,21 +162,21 @@ def _storage() -> Path:
 @cache
 def _operation() -> Any:
     with quietly():
-        return schemathesis.openapi.from_dict(narrowed())[PATH]["POST"]
+        return schemathesis.openapi.from_dict(narrowed(), config=SchemathesisConfig())[PATH]["POST"]
 
 
 _MODES = {Mode.VALID: GenerationMode.POSITIVE, Mode.INVALID: GenerationMode.NEGATIVE}
 
 
-def _as_values(case: Any) -> Iterator[Case]:
-    """Yield a case as values; nothing where it cannot be sent as it is meant."""
+def as_value(case: Any) -> Case | None:
+    """Return one of schemathesis's cases as a value, None where it cannot be sent as it is meant."""
     try:
         body = b"" if case.body is NOT_SET else case.body if isinstance(case.body, bytes) else _encoded(case.body)
     except (ValueError, TypeError):
-        return
+        return None
     query = tuple((key, text) for key, value in (case.query or {}).items() if (text := _plain(value)) is not None)
     path = (case.path_parameters or {}).get("workflow_id")
-    yield Case(path if isinstance(path, str) else "", query, body, case.method, _media_type(case))
+    return Case(path if isinstance(path, str) else "", query, body, case.method, _media_type(case))
 
 
 def _encoded(body: Any) -> bytes:

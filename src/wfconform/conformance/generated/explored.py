@@ -1,4 +1,4 @@
-"""The exploration: a Hypothesis model machine over the same moves, which shrinks what it finds to the shortest session."""
+"""The exploration: a Hypothesis model machine over the same moves; it shrinks what it finds to the shortest session."""
 
 import asyncio
 from collections.abc import Callable
@@ -73,7 +73,7 @@ class Exploration:
             self.seen.append((exchange, finding))
 
     def judge(self, played: Played) -> None:
-        """Keep what the last move broke, where no shorter session did; raises ViolatedError for the first that is new."""
+        """Keep what the last move broke, where no shorter session did; raises ViolatedError for what is new."""
         seen, self.seen = self.seen, []
         new = [(exchange, finding) for exchange, finding in seen if not self.known(finding)]
         for exchange, finding in new:

@@ -1,6 +1,6 @@
 """What a client may do next when it holds several sessions: the moves of random interleavings and of the exploration.
 
-A move is chosen by two numbers: whose turn it is, and how it is made. So a plan is numbers, and a shorter one is simpler.
+A move is chosen by two numbers: whose turn it is, and how it is made. So a plan is numbers, and can be shrunk.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,10 +24,14 @@ _VERSION_ROOTS = ("VER-001", "VER-002")
 
 @dataclass(slots=True)
 class Held:
-    """A session that the client holds; version: the one that it was opened on."""
+    """A session that the client holds. version: the one that it was opened on.
+
+    owed: its next turn must be a plain one, so that what came before (a refusal, turns at once) explains it alone.
+    """
 
     session: Session
     version: int | None = None
+    owed: bool = False
 
     @property
     def status(self) -> str | None:
@@ -132,6 +136,9 @@ def _say(board: Board, who: int, how: int) -> Operation:
 def _turn(board: Board, held: Held, how: int) -> Send:
     if held.version is not None:
         return _versioned_turn(board, held, how)
+    if held.owed:
+        held.owed = False
+        return held.session.say()
     said = held.session.say(intent=Valid(exact=("TRN-004",)))
     body, mark = said.request.json or {}, said.request.mark or ""
     extended = {**body, **_EXTRA, "run_input": {**body["run_input"], **_EXTRA}}
@@ -157,8 +164,8 @@ def _versioned_turn(board: Board, held: Held, how: int) -> Send:
 
 def _say_data(board: Board, who: int, how: int) -> Operation:
     """Take a turn with the command data or resume."""
-    session = _pick(board.waiting, who).session
-    return session.say(command=_pick(("data", "resume"), how), intent=Valid(("RUN-011",)), expects=())
+    session: Session = _pick(_settled(board.waiting), who).session
+    return session.say(command=_pick(("data", "resume", "data"), how), intent=Valid(("RUN-011",)), expects=())
 
 
 def _resume_paused(board: Board, who: int, _: int) -> Operation:
@@ -169,8 +176,9 @@ def _resume_paused(board: Board, who: int, _: int) -> Operation:
 
 def _two_turns(board: Board, who: int, _: int) -> Operation:
     """Send two turns of one session at once."""
-    session = _pick(_plain(board.waiting), who).session
-    return at_once(*(session.say(intent=Busy()) for _ in range(2)))
+    held: Held = _pick(_settled(board.waiting), who)
+    held.owed = True
+    return at_once(*(held.session.say(intent=Busy()) for _ in range(2)))
 
 
 def _all_at_once(board: Board, _: int, how: int) -> Operation:
@@ -178,8 +186,9 @@ def _all_at_once(board: Board, _: int, how: int) -> Operation:
     return at_once(*(_turn(board, held, how) for held in board.waiting))
 
 
-def _plain(held: Iterable[Held]) -> list[Held]:
-    return [one for one in held if one.version is None]
+def _settled(held: Iterable[Held]) -> list[Held]:
+    """Those that may take any turn."""
+    return [one for one in held if one.version is None and not one.owed]
 
 
 # --- ending
@@ -215,7 +224,9 @@ def _stop_after_end(board: Board, who: int, _: int) -> Operation:
 
 def _refused(board: Board, who: int, how: int) -> Operation:
     """Send a session what must be refused: it goes on as if nothing had happened."""
-    send: Send = _pick(_REFUSED, how)(board, _pick(board.waiting, who).session)
+    held: Held = _pick(board.waiting, who)
+    held.owed = held.version is None
+    send: Send = _pick(_REFUSED, how)(board, held.session)
     return send
 
 
@@ -264,9 +275,9 @@ MOVES = (
     Move("open_version", _has_versions, _open_version),
     Move("open_another", lambda board: bool(_offered(board)) and len(board.live) < MOST_LIVE, _open_another),
     Move("say", lambda board: bool(board.waiting), _say, 8),
-    Move("say_data", lambda board: bool(_plain(board.waiting)), _say_data, 3),
+    Move("say_data", lambda board: bool(_settled(board.waiting)), _say_data, 3),
     Move("resume_paused", lambda board: any(one.status == PAUSED for one in board.live), _resume_paused),
-    Move("two_turns", lambda board: bool(_plain(board.waiting)), _two_turns),
+    Move("two_turns", lambda board: bool(_settled(board.waiting)), _two_turns),
     Move("all_at_once", lambda board: len(board.waiting) > 1, _all_at_once),
     Move("stop", lambda board: bool(board.live), _stop),
     Move("two_stops", lambda board: bool(board.waiting), _two_stops),

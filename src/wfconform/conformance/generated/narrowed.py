@@ -30,6 +30,7 @@ def contract() -> Mapping[str, Any]:
 def narrowed() -> dict[str, Any]:
     """Return the narrowed document."""
     parts = contract()["components"]
+    link = {key: value for key, value in parts["links"]["ContinueRun"].items() if key not in _PROSE}
     operation = {
         "operationId": "executeWorkflow",
         "parameters": [_narrow(parts["parameters"][name]) for name in ("WorkflowId", "Version")],
@@ -37,7 +38,7 @@ def narrowed() -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ExecuteRequest"}}},
         },
-        "responses": {"200": {"description": "The state after the turn."}},
+        "responses": {"200": {"description": "The state after the turn.", "links": {"ContinueRun": link}}},
     }
     return {
         "openapi": "3.1.0",

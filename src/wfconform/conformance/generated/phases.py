@@ -22,7 +22,7 @@ from wfconform.session import Finding, Kind
 from wfconform.wire import Exchange
 
 BOUNDARIES = 4  # boundary cases beside each drawn one; they cost nothing to make
-INTERLEAVED_SHARE = 3  # one interleaving for so many examples
+INTERLEAVED_SHARE = 2  # one interleaving for so many examples
 _GIVEN_UP_AFTER = 3  # scenarios in a row that could not be finished
 
 Over = Callable[[], bool]

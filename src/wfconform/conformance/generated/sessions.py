@@ -145,7 +145,7 @@ def _astray(client: Client, case: Case, reading: Reading) -> Scenario:
 
 
 def _with_query(send: Send, case: Case) -> Send:
-    """Add the query; on a later turn it must be refused or ignored, and a first turn that asks for a bad one refused."""
+    """Add the query, and the content type where it is not JSON: then anything may be said to it."""
     headers: tuple[tuple[str, str], ...] = ()
     changes: dict[str, Any] = {"query": case.query}
     if case.media_type is not None:

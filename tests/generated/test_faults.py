@@ -1,0 +1,51 @@
+"""What generated phases find by themselves, and what nobody thought of."""
+
+import asyncio
+
+import pytest
+from tests.conformance.zoo import reported
+from tests.generated.sweep import FLOOR, options, sweep_case
+
+from wfconform.commands.selftest import IN_PROCESS, HurriedLoop, cases, target_of
+from wfconform.conformance import CheckOptions, run_check
+from wfconform.outcomes import Run
+from wfconform.reference import embedded_app
+from wfconform.reference.faults.fault import Fault
+from wfconform.reference.faults.unscripted import UNSCRIPTED
+
+FEW = 6
+CAUGHT = (
+    *("turn-number-as-float", "null-events-on-stops", "flags-as-numbers", "refusals-as-web-pages", "all-events-again"),
+    *(
+        "refused-turns-count",
+        "refusal-cancels-the-run",
+        "missing-input-is-empty",
+        "unknown-run-starts",
+        "last-event-again",
+    ),
+    *("stop-answers-completed", "cancelled-comes-back", "completed-runs-on", "hint-as-a-sentence", "stop-is-204"),
+    *("cancelled-is-not-completed", "no-closing-event", "data-revives", "second-stop-crashes", "data-refused"),
+)
+
+
+def _check(fault: Fault, chosen: CheckOptions) -> Run:
+    app = embedded_app(changes=(fault.apply,))
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+        return runner.run(run_check(target_of(cases()["reference"], IN_PROCESS), chosen, app=app))
+
+
+def test_faults_of_the_scripted_suite_are_caught_by_generated_requests_alone() -> None:
+    """Each of these is reported under one of its own requirements at least."""
+    missed = {
+        name for name in CAUGHT if not cases()[name].expected & {id for id, _ in sweep_case(name, 1, FEW).reported}
+    }
+    assert missed == set()
+    assert len(CAUGHT) >= FLOOR
+
+
+@pytest.mark.parametrize("fault", UNSCRIPTED, ids=lambda fault: fault.name)
+def test_faults_that_nobody_thought_of_are_found_by_generated_requests_only(fault: Fault) -> None:
+    """The scripted suite passes each of these servers, the generated phases do not."""
+    scripted = _check(fault, CheckOptions(level="full", seed=1))
+    assert (reported(scripted), scripted.exit_code) == ({}, 0)
+    assert fault.breaks <= reported(_check(fault, options(1))).keys()
