@@ -1,0 +1,7 @@
+"""stub"""
+
+from wfconform.outcomes import Run
+
+
+def render(run: Run) -> str:
+    return ""
