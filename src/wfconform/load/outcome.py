@@ -174,9 +174,8 @@ def _concurrent(found: Sequence[RequirementResult], measured: Measured) -> Requi
     most = max((tick.sessions_open for tick in measured.series), default=0)
     if broken:
         counted = ", ".join(f"{result.id} ({measured.violations[result.id]})" for result in broken)
-        evidence = tuple(result.evidence[0] for result in broken if result.evidence)[:1]
         said = f"violated with up to {most} sessions at once: {counted}"
-        return RequirementResult(LOD_CONCURRENT, Level.MUST, Verdict.FAIL, said, exercised, evidence)
+        return RequirementResult(LOD_CONCURRENT, Level.MUST, Verdict.FAIL, said, exercised)
     if not measured.turns or not exercised:
         return RequirementResult(LOD_CONCURRENT, Level.MUST, Verdict.NOT_TESTED, "no turn was answered")
     return RequirementResult(LOD_CONCURRENT, Level.MUST, Verdict.PASS, f"up to {most} sessions at once", exercised)
