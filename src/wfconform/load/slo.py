@@ -28,6 +28,7 @@ _MILLISECONDS = MappingProxyType({"us": 0.001, "ms": 1.0, "s": 1000.0, "min": 60
 _UNITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"latency": tuple(_MILLISECONDS), "share": ("%",), "per second": ("/s",), "count": ("",)}
 )
+_ALL_UNITS = frozenset(unit for units in _UNITS.values() for unit in units)
 BASE_UNIT: Mapping[str, str] = MappingProxyType({"latency": "ms", "share": "%", "per second": "/s", "count": ""})
 
 _SPACE = re.compile(r"[ \t]*")
@@ -99,6 +100,8 @@ def _unit(text: str, place: int, kind: str, figure: str) -> tuple[str, int]:
     unit = "/s" if written.startswith(("per", "/")) and written.endswith("s") else written
     if unit in _UNITS[kind]:
         return unit, found.end() if found else place
+    if kind == "count" and unit not in _ALL_UNITS:
+        return "", place
     if kind == "count":
         raise _error(text, place, f"{figure} is a count and takes no unit", "for example violations == 0")
     said = f"{figure} needs a unit" if not written else f"{written[:20]!r} is no unit of {figure}"
