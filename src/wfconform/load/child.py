@@ -31,9 +31,7 @@ from wfconform.load.measured import Measured, Tick
 POLL_S = 0.05
 TAIL = 2000  # characters of the log that an error shows
 _ENTRY = Path(__file__).with_name("entry") / "planned.py"
-_ERRORS: dict[str, type[WfconformError]] = {
-    error.__name__: error for error in (UsageError, NotTestable, HarnessError)
-}
+_ERRORS: dict[str, type[WfconformError]] = {error.__name__: error for error in (UsageError, NotTestable, HarnessError)}
 
 
 @dataclass(slots=True)
