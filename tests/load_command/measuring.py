@@ -89,3 +89,6 @@ def measured(**changes: object) -> Measured:
         series=tuple(a_tick(second) for second in range(10)),
     )
     return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+VIOLATING: dict[str, object] = {"violations": {"TRN-002": 3}, "first_violations": (a_violation(),)}

@@ -187,7 +187,8 @@ def _scaled(stages: Sequence[Stage], model: Model, level: float) -> tuple[Stage,
 
 def _within(option: str, value: float, most: float) -> float:
     if not 0 < value <= most:
-        raise UsageError(f"{option}: must be above 0 and at most {most:,.0f}, not {value:g}")
+        said = f"{option}: must be above 0 and at most {most:,.0f}, not {value:g}"
+        raise UsageError(said, hint=f"for example {option} 50")
     return value
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from wfconform.outcomes import Evidence, RequirementResult, Run, TurnRecord, Verdict
 from wfconform.report.load_console import show_load
 from wfconform.report.text import clipped, lines, plain
-from wfconform.report.verdicts import WORDS, exit_meaning, summary_line
+from wfconform.report.verdicts import LOAD_MUSTS, WORDS, exit_meaning, summary_line
 from wfconform.requirements import catalogue, groups
 
 _LOOK = {
@@ -77,7 +77,13 @@ def _print_head(run: Run, console: Console) -> None:
 
 
 def _print_table(run: Run, console: Console) -> None:
-    for group, results in groupby(run.results, key=lambda result: result.id[:3]):
+    """Print the requirements by group; of a load run those that held are only counted."""
+    shown = run.results
+    if run.load is not None:
+        shown = tuple(one for one in run.results if one.verdict is not Verdict.PASS or one.id in LOAD_MUSTS)
+        held = len(run.results) - len(shown)
+        console.print(Text(f"{held} further session requirements were put to the test and held", style="dim"))
+    for group, results in groupby(shown, key=lambda result: result.id[:3]):
         table = Table(box=None, show_header=False, pad_edge=False, expand=True, padding=(0, 1, 0, 0))
         table.add_column(width=9, no_wrap=True)
         table.add_column(width=12, no_wrap=True)

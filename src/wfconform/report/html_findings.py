@@ -1,12 +1,16 @@
 """The failures of a run as a page tells them, within a size that a browser and a mailbox take.
 
-Texts are cut, and from a budget on a reproducer is packed: still one paste, no longer readable. Worst first.
+Each is told in the fullest form that there is room for, worst first; the least form keeps what was expected and what
+came. A reproducer that is packed is still one paste, only no longer readable.
 """
 
 import base64
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from markupsafe import escape
 
 from wfconform.outcomes import Evidence, RequirementResult, Run, TurnRecord, Verdict
 from wfconform.report.text import clipped, lines, plain
@@ -14,11 +18,9 @@ from wfconform.report.words import Word, word_of
 from wfconform.requirements import catalogue
 
 IN_DETAIL = (Verdict.ERROR, Verdict.FAIL, Verdict.WARN, Verdict.EXPECTED_FAILURE)
-TURNS_SHOWN = 6
-BODY_LIMIT = 600
-VALUE_LIMIT = 600
-READABLE_BYTES = 64 * 1024  # of reproducers in all; further ones are packed
-CALLS_BYTES = 64 * 1024  # of calls in all; of further failures the one call that shows it is left
+BUDGET_BYTES = 320 * 1024  # of all findings, escaped
+_MARKUP_BYTES, _CALL_MARKUP_BYTES = 900, 250  # of the template around one finding, and around one call
+_LARGEST_SHARE = 4  # no finding takes more than this part of what is left
 _KEYS = re.compile(r"^\w*KEY=\$\{(\w+):-\}", re.MULTILINE)
 _END = "WFCONFORM_END"
 
@@ -33,15 +35,10 @@ class Call:
     response_body: str
     marked: bool
 
-    @property
-    def size(self) -> int:
-        """How much it adds to the page, roughly."""
-        return len(self.request) + len(self.request_body) + len(self.response_body) + 200
-
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One evidence; earlier: how many calls before the first one of `turns` are left out."""
+    """One evidence. earlier: calls before the first one of `turns` that are left out; left_out: its reproducer is."""
 
     expected: str
     actual: str
@@ -52,6 +49,7 @@ class Shown:
     reproducer: str
     reproduced: str
     key_name: str
+    left_out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +66,47 @@ class Finding:
     more: int
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How fully a finding is told: characters of a value and of a body, calls, and how its script is given."""
+
+    value: int
+    calls: int
+    body: int
+    paste: Callable[[str, str], str] | None
+
+
 def findings(run: Run) -> tuple[Finding, ...]:
     """Return what did not pass, worst first."""
-    budget = _Budget()
-    ordered = (result for verdict in IN_DETAIL for result in run.results if result.verdict is verdict)
-    return tuple(_finding(result, budget) for result in ordered)
+    ordered = [result for verdict in IN_DETAIL for result in run.results if result.verdict is verdict]
+    told = [_told(result, FORMS[-1]) for result in ordered]
+    left = BUDGET_BYTES - sum(map(_size, told))
+    for at, result in enumerate(ordered):
+        least = _size(told[at])
+        for form in FORMS[:-1]:
+            fuller = _told(result, form)
+            if _size(fuller) - least <= left / _LARGEST_SHARE:
+                told[at] = fuller
+                left -= _size(fuller) - least
+                break
+    return tuple(told)
 
 
-class _Budget:
-    """What is left of the page's size for scripts that can be read, and for calls."""
+def _size(finding: Finding) -> int:
+    """Return how many bytes a finding adds to the page."""
+    size = _MARKUP_BYTES + _escaped(finding.statement, finding.message)
+    for shown in finding.evidence:
+        size += _escaped(shown.expected, shown.actual, shown.path, shown.scenario, shown.reproducer, shown.reproduced)
+        size += sum(_CALL_MARKUP_BYTES + _escaped(*_texts(call)) for call in shown.turns)
+    return size
 
-    def __init__(self) -> None:
-        self._readable, self._calls = READABLE_BYTES, CALLS_BYTES
 
-    def paste(self, id: str, text: str) -> str:
-        script = "\n".join(lines(text))
-        self._readable -= len(script)
-        return readable(id, script) if self._readable >= 0 else packed(id, script)
+def _texts(call: Call) -> tuple[str, ...]:
+    return call.request, call.request_body, call.answered, call.response_body
 
-    def calls(self, calls: tuple[Call, ...]) -> tuple[Call, ...]:
-        kept = calls if self._calls >= 0 else tuple(call for call in calls if call.marked)
-        self._calls -= sum(call.size for call in kept)
-        return kept
+
+def _escaped(*texts: str) -> int:
+    return sum(len(str(escape(text)).encode()) for text in texts)
 
 
 def readable(id: str, script: str) -> str:
@@ -104,45 +121,55 @@ def packed(id: str, script: str) -> str:
     return f"python3 -c '{unpack}' '{text}' >{id}.sh && sh {id}.sh"
 
 
-def _finding(result: RequirementResult, budget: _Budget) -> Finding:
+FORMS = (
+    Form(value=600, calls=6, body=600, paste=readable),
+    Form(value=600, calls=6, body=600, paste=packed),
+    Form(value=600, calls=1, body=300, paste=packed),
+    Form(value=300, calls=1, body=150, paste=packed),
+    Form(value=150, calls=0, body=0, paste=None),
+)
+"""From the fullest to the least."""
+
+
+def _told(result: RequirementResult, form: Form) -> Finding:
     requirement = catalogue()[result.id]
     return Finding(
         id=result.id,
         level=result.level.value,
         clause=requirement.clause,
         statement=plain(requirement.statement),
-        message=clipped(result.message, VALUE_LIMIT),
+        message=clipped(result.message, form.value),
         word=word_of(result.verdict),
-        evidence=tuple(_shown(result.id, one, budget) for one in result.evidence[:1]),
+        evidence=tuple(_shown(result.id, one, form) for one in result.evidence[:1]),
         more=max(0, len(result.evidence) - 1),
     )
 
 
-def _shown(id: str, evidence: Evidence, budget: _Budget) -> Shown:
+def _shown(id: str, evidence: Evidence, form: Form) -> Shown:
     end = len(evidence.turns) if evidence.at_turn is None else evidence.at_turn + 1
-    start = max(0, end - TURNS_SHOWN)
-    calls = tuple(_call(turn, marked=at == evidence.at_turn) for at, turn in enumerate(evidence.turns[:end]))[start:]
-    kept = budget.calls(calls)
-    names = dict.fromkeys(_KEYS.findall(evidence.reproducer or ""))
+    start = max(0, end - form.calls)
+    script = evidence.reproducer or ""
+    names = dict.fromkeys(_KEYS.findall(script))
     return Shown(
-        expected=clipped(evidence.expected, VALUE_LIMIT),
-        actual=clipped(evidence.actual, VALUE_LIMIT),
-        path=clipped(evidence.path, VALUE_LIMIT),
-        scenario=plain(evidence.scenario),
-        turns=kept,
-        earlier=start + len(calls) - len(kept),
-        reproducer=budget.paste(id, evidence.reproducer) if evidence.reproducer else "",
-        reproduced=plain(evidence.reproduced or ""),
+        expected=clipped(evidence.expected, form.value),
+        actual=clipped(evidence.actual, form.value),
+        path=clipped(evidence.path, form.value),
+        scenario=clipped(evidence.scenario, form.value),
+        turns=tuple(_call(evidence.turns[at], form, marked=at == evidence.at_turn) for at in range(start, end)),
+        earlier=start,
+        reproducer=form.paste(id, "\n".join(lines(script))) if script and form.paste else "",
+        reproduced=clipped(evidence.reproduced or "", form.value),
         key_name=", ".join(names) or "nothing: no key is needed",
+        left_out=bool(script and not form.paste),
     )
 
 
-def _call(turn: TurnRecord, *, marked: bool) -> Call:
+def _call(turn: TurnRecord, form: Form, *, marked: bool) -> Call:
     answer = f"no answer: {turn.failure}" if turn.status is None else f"answered {turn.status}"
     return Call(
-        request=clipped(turn.request, VALUE_LIMIT),
-        request_body=clipped(turn.request_body, BODY_LIMIT),
-        answered=clipped(f"{answer} after {turn.elapsed_ms:,.0f} ms", VALUE_LIMIT),
-        response_body=clipped(turn.response_body, BODY_LIMIT),
+        request=clipped(turn.request, form.value),
+        request_body=clipped(turn.request_body, form.body),
+        answered=clipped(f"{answer} after {turn.elapsed_ms:,.0f} ms", form.value),
+        response_body=clipped(turn.response_body, form.body),
         marked=marked,
     )
