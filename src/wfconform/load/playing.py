@@ -12,6 +12,7 @@ import gevent
 
 from wfconform.load.connection import Connection, Reply
 from wfconform.load.judging import Judging
+from wfconform.load.ordinary import settle
 from wfconform.load.session import LoadSession, Plain
 from wfconform.load.shared import Shared
 from wfconform.scenarios import Send, Together, Wait
@@ -24,6 +25,8 @@ BUSY_STARTS = frozenset({409, 423})  # a start refused because too many runs are
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 STRICTLY_EVERY = 64  # answers; the whole text of one is read strictly
 LOGGED = 12  # exchanges of a session that are kept, should one of them break something
+SETTLED_S = 1.0  # of thinking: so a waiting session keeps hashes, not events
+UNTOLD = 8  # turns whose events are kept as they came
 UNANSWERED = 3  # in a row, and the session is given up
 
 
@@ -157,6 +160,8 @@ class Playing:
         self.due_ns = started_ns + tally.median_ns(number)
         tally.turn(number, (received_ns - sent_ns) // 1000, (received_ns - started_ns) // 1000)
         self._unanswered = 0
+        if len(session.untold) > UNTOLD:
+            settle(session)
         if number == 1:
             self.opened(session.run_id or "")
         shared.answers += 1
@@ -199,6 +204,8 @@ class Playing:
         timed = operation.sends if isinstance(operation, Together) else ((0.0, operation),)
         if self.session is None:
             self.session = timed[0][1].session  # type: ignore[assignment]
+        if self.session is not None and self.session.untold:
+            settle(self.session)
         if len(timed) == 1:
             exchanges = [self.deliver(timed[0][1].request, self._connection, first)]
         else:
@@ -261,6 +268,8 @@ class Playing:
     def _wait(self, seconds: float) -> None:
         """Think; the next turn is due that much after the last one should have ended."""
         if seconds > 0:
+            if seconds > SETTLED_S and self.session is not None:
+                settle(self.session)
             self.due_ns += int(seconds * 1e9)
             self.rest(seconds)
 

@@ -6,6 +6,7 @@ one is looked at: by the ledger, or as evidence.
 
 import json
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from wfconform.scenarios import Client, Send, Session
@@ -72,10 +73,16 @@ class Plain:
 
 @dataclass(slots=True)
 class LoadSession(Session):
-    """A Session that yields Plain where nothing but the ordinary is asked. history: what the ledger keeps of its run."""
+    """A Session that yields Plain where nothing but the ordinary is asked.
+
+    history: what the ledger keeps of its run; untold: events, and when they came, that the quick way has not yet put
+    into it; latest_stamp: of all events so far.
+    """
 
     bodies: Bodies | None = None
     history: RunHistory | None = None
+    untold: list[tuple[Any, float]] = field(default_factory=list)
+    latest_stamp: float = -inf
     own: bytes = b""
     plainly: bool = False
 
