@@ -40,7 +40,7 @@ class _Silent:
 
 
 class _Lines:
-    """A line every few seconds, and one for each message."""
+    """A line for the first second, then one every few seconds, and one for each message."""
 
     def __init__(self, console: Console, plan: Plan) -> None:
         self._console, self._plan = console, plan
@@ -48,9 +48,11 @@ class _Lines:
 
     def tick(self, tick: Tick) -> None:
         """Print a line when enough seconds have come together, or the stage changes."""
-        if self._pending and (self._pending[-1].stage != tick.stage or len(self._pending) >= LINE_EVERY_S):
+        if self._pending and self._pending[-1].stage != tick.stage:
             self._flush()
         self._pending.append(tick)
+        if tick.second == 0 or len(self._pending) >= LINE_EVERY_S:
+            self._flush()
 
     def say(self, text: str) -> None:
         """Print it."""
