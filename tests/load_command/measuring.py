@@ -16,7 +16,8 @@ def encoded(values_us: Iterable[int]) -> str:
     histogram = new_histogram()
     for value in values_us:
         histogram.record_value(value)
-    return histogram.encode().decode("ascii")
+    text: str = histogram.encode().decode("ascii")
+    return text
 
 
 def a_tick(second: int = 0, **changes: object) -> Tick:

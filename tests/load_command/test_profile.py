@@ -202,8 +202,16 @@ def test_what_the_target_cannot_show_is_left_out() -> None:
     """A profile's scenario for a role that is not configured goes; one that the user named is an error."""
     plan = read_profile("smoke")
     smaller, left_out = fitted(plan, frozenset({"conv"}), asked=False)
-    assert left_out == ("pinned-version",)
-    assert "pinned-version" not in dict(smaller.mix)
-    assert fitted(plan, frozenset({"conv", "versioned"}), asked=True) == (plan, ())
-    with pytest.raises(UsageError, match="no role versioned"):
+    assert left_out == ("complete", "cancel-in-flight", "resume-after-end", "pinned-version")
+    assert set(dict(smaller.mix)) == set(SCENARIOS) - set(left_out)
+    everything = frozenset({"conv", "end", "slow", "versioned"})
+    assert fitted(plan, everything, asked=True) == (plan, ())
+    with pytest.raises(UsageError, match="it has no conversation_end, slow, versioned"):
         fitted(plan, frozenset({"conv"}), asked=True)
+
+
+def test_a_mix_of_which_nothing_is_left_is_refused() -> None:
+    """A profile that the target can show nothing of runs nothing."""
+    plan = changed(read_profile("smoke"), Changes(mix="pinned-version=1"))
+    with pytest.raises(UsageError, match="the target cannot show pinned-version: it has no versioned"):
+        fitted(plan, frozenset({"conv"}), asked=False)

@@ -104,7 +104,7 @@ def _run(call: LoadCall, configured: Configured, plan: Plan) -> int:
     plan, left_out = fitted(plan, target.offers, asked=call.changes.mix is not None)
     notes = [*configured.notes, *(f"the target cannot show {name}: left out of the mix" for name in left_out)]
     begun = datetime.now(UTC).isoformat(timespec="seconds")
-    problem = asyncio.run(_first_contact(target, plan))
+    problem = None if call.role == "worker" else asyncio.run(_first_contact(target, plan))
     if problem is not None:
         run = replace(_made(target, plan, begun), problems=(problem,), notes=tuple(notes))
         return report(run, call.outputs, _shown(call))
@@ -125,7 +125,7 @@ async def _first_contact(target: Target, plan: Plan) -> Problem | None:
 
 
 def _announce(call: LoadCall, target: Target, plan: Plan) -> None:
-    if call.quiet:
+    if call.quiet or call.role == "worker":
         return
     kind = "sessions at once" if plan.stages[0].model == "closed" else "arrivals per second"
     most = max(max(stage.start, stage.end) for stage in plan.stages)

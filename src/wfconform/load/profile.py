@@ -10,12 +10,13 @@ from typing import Any, get_args
 from wfconform.errors import UsageError
 from wfconform.load.plan import SCENARIOS, Distribution, Model, Plan, Stage, Think
 from wfconform.load.slo import parse_slo
+from wfconform.scenarios.sessions import VISITS
 
 MOST_SESSIONS = 1_000_000
 MOST_TURNS = 10_000
 LONGEST_S = 7 * 24 * 3600.0
 
-_NEEDS: Mapping[str, frozenset[str]] = {"pinned-version": frozenset({"versioned"})}
+_SAID = {"end": "conversation_end"}
 _SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SPAN = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?P<unit>ms|min|s|m|h|)")
 _TURNS = re.compile(r"(?P<least>[0-9]{1,5})(?:-(?P<most>[0-9]{1,5}))?")
@@ -62,15 +63,15 @@ def fitted(plan: Plan, offers: frozenset[str], *, asked: bool) -> tuple[Plan, tu
 
     asked: the user named the mix, so leaving one out is a UsageError; it is one, too, when nothing is left.
     """
-    left_out = tuple(name for name, _ in plan.mix if not _NEEDS.get(name, frozenset()) <= offers)
+    left_out = tuple(name for name, _ in plan.mix if not VISITS[name].needs <= offers)
     if not left_out:
         return plan, ()
     mix = tuple((name, weight) for name, weight in plan.mix if name not in left_out)
     if asked or not mix:
-        roles = ", ".join(sorted({need for name in left_out for need in _NEEDS[name]}))
+        lacking = {_SAID.get(need, need) for name in left_out for need in VISITS[name].needs - offers}
         raise UsageError(
-            f"the target cannot show {', '.join(left_out)}: it has no role {roles}",
-            hint="configure the role in the target file, or leave the scenario out of the mix",
+            f"the target cannot show {', '.join(left_out)}: it has no {', '.join(sorted(lacking))}",
+            hint="configure it under [workflows] of the target file, or leave the scenario out of the mix",
         )
     return replace(plan, mix=mix), left_out
 

@@ -65,10 +65,10 @@ class Second:
 class LoadOutcome:
     """A load run. Counts are of the whole run, latencies and turns_per_s of its steady stages only.
 
-    sessions: started, completed, cancelled, abandoned, refused, lost to numbers; violations, exercised: by requirement
-    ID; latency_ms: `turn` (first and next together), `turn_corrected`, `turn_first`, `turn_next`, `turn_refused`,
-    `stop`, `session`; by_turn: turn index to its latency; histograms: the HdrHistograms behind all of them, base64,
-    microseconds; spectrum: (share in percent, milliseconds) points of `turn` and `turn_corrected`; health: of the
+    sessions: started, and how they ended (completed, cancelled, abandoned, unfinished, refused, lost) to numbers;
+    violations, exercised: by requirement ID; latency_ms: `turn` (first and next together), `turn_corrected`,
+    `turn_first`, `turn_next`, `turn_refused`, `stop`, `session`; by_turn: turn index to its latency; histograms: the
+    HdrHistograms behind all of them, base64, microseconds; spectrum: (share in percent, milliseconds) points of `turn` and `turn_corrected`; health: of the
     generator; workers: one row for each of its processes.
     """
 

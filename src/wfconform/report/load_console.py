@@ -19,7 +19,7 @@ ROWS = {
     "session": "session",
 }
 """The latencies of a run and how they are called."""
-SESSION_ENDS = ("completed", "cancelled", "abandoned", "refused", "lost")
+SESSION_ENDS = ("completed", "cancelled", "abandoned", "unfinished", "refused", "lost")
 
 
 def show_load(load: LoadOutcome, console: Console) -> None:
