@@ -41,7 +41,9 @@ def _answer(status: str, last: str, hint: str) -> bytes:
     waits = "true" if hint != "null" else "false"
     ends = "false" if hint != "null" else "true"
     body = (
-        '{"run_id": "%(run)s", "status": "' + status + '", "turn_number": %(turn)d, "events": ['
+        '{"run_id": "%(run)s", "status": "'
+        + status
+        + '", "turn_number": %(turn)d, "events": ['
         + ", ".join((*_EVENTS, last))
         + f'], "is_waiting_for_input": {waits}, "is_completed": {ends}, "error": null, "next_input_hint": {hint}}}'
     )

@@ -114,6 +114,9 @@ class Connection:
             return self._read(stream, sent_ns, got)
         except (DeadlineError, OSError, HTTPParseError) as error:
             return self._failed(error, sent_ns, got)
+        except BaseException:
+            self.close()  # whoever ends the caller leaves an answer on its way: nobody else must read it
+            raise
         finally:
             wires.deadlines.remove(stream)
 

@@ -21,7 +21,6 @@ from wfconform.load.playing import LeavingError, Playing
 from wfconform.load.shared import Shared
 from wfconform.load.tally import Delta
 from wfconform.scenarios.sessions import VISITS, Visit, VisitSpec
-from wfconform.session.history import RunHistory
 from wfconform.target import Target
 
 STEP_S = 0.05  # how often a closed stage looks at its level
@@ -237,10 +236,7 @@ class Generator:
             )
             for workflow_id, run_id in waiting:
                 stopped.append(run_id)
-                # Nothing is remembered of it but that it waited: it may have expired since.
-                shared.ledger.add(RunHistory(run_id.lower(), workflow_id, "first", shared=True))
-                one.stop_run(workflow_id, run_id)
-                shared.ledger.forget(run_id.lower())
+                one.stop_forgotten(workflow_id, run_id)
 
         stopped: list[str] = []
         jobs = [gevent.spawn(stop_some) for _ in range(min(STOPPERS, len(shared.abandoned)))]

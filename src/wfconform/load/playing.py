@@ -18,6 +18,7 @@ from wfconform.load.shared import Shared
 from wfconform.scenarios import Send, Together, Wait
 from wfconform.scenarios.sessions import Visit, VisitSpec
 from wfconform.session import Answer, Busy, Kind, Lenient, NotProcessed, Valid
+from wfconform.session.history import RunHistory
 from wfconform.wire import Connection as Kept
 from wfconform.wire import Exchange, Failure, Request, minimal_body, parse, reply_to
 
@@ -41,6 +42,7 @@ class Playing:
         "_connection",
         "_cut",
         "_head",
+        "_in_flight",
         "_judging",
         "_log",
         "_shared",
@@ -65,6 +67,7 @@ class Playing:
         self._judging: Judging | None = None
         self._cut = ""
         self._unanswered = 0
+        self._in_flight = False
         self._head = b""
         self.due_ns = 0
         self.session: LoadSession | None = None
@@ -148,7 +151,9 @@ class Playing:
             self.session = session
             self._head = shared.head(f"/v1/workflows/{session.workflow_id}/execute")
         body = plain.body
+        self._in_flight = True
         reply = self._connection.call(b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
+        self._in_flight = False
         bits = shared.ordinary.accepts(plain, reply)
         if not bits:
             self._whole(plain.send, reply)
@@ -238,8 +243,9 @@ class Playing:
         fresh = request.connection is Kept.FRESH
         used = Connection(shared.wires) if fresh else connection
         while True:
+            self._in_flight = True
             reply = first or used.call(shared.bytes_of(request))
-            first = None
+            self._in_flight, first = False, None
             self._keep(request, reply)
             exchange = shared.exchange_of(request, reply)
             wait_s = wait_before_retry(exchange, pause_s)
@@ -262,6 +268,24 @@ class Playing:
         request = Request(Kind.STOP, workflow_id, intent=Lenient(), run_id=run_id.lower(), json=body)
         exchange = self.deliver(request, self._connection)
         self.judging.stopped(exchange)
+
+    def stop_forgotten(self, workflow_id: str, run_id: str) -> None:
+        """Stop a run of which nothing is remembered but that it waited: it may have expired since."""
+        ledger = self._shared.ledger
+        ledger.add(RunHistory(run_id.lower(), workflow_id, "first", shared=True))
+        self.stop_run(workflow_id, run_id)
+        ledger.forget(run_id.lower())
+
+    def stop_open(self) -> None:
+        """Stop the run of this session, which its user had to leave."""
+        session = self.session
+        if session is None or session.run_id is None:
+            self._shared.left_open += self._in_flight  # a first turn that was broken off may have opened one
+            return
+        if session.live:
+            if self._in_flight and session.history is not None:
+                session.history.loosen()  # the turn that was broken off may have been executed
+            self.stop_run(session.workflow_id, session.run_id)
 
     # --- time and traces
 
