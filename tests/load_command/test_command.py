@@ -77,10 +77,12 @@ def _whole(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 
 def test_a_run_without_a_target_loads_the_reference(whole: Ended) -> None:
-    """The invariants hold; the SLO that nothing can meet makes it 5."""
-    assert whole.code == 5, whole.err
+    """The invariants hold; the SLO that nothing can meet makes it 5 (3 where a busy machine made the run invalid)."""
+    valid = whole.json()["load"]["valid"]  # type: ignore[index]
+    said = "HOLDS UNDER LOAD, MISSES AN SLO" if valid else "NO VERDICT, the load run is not valid"
+    assert whole.code == (5 if valid else 3), whole.err
     assert "MISSED  turn.p50 < 1us" in whole.out
-    assert "HOLDS UNDER LOAD, MISSES AN SLO" in whole.out.splitlines()[-1]
+    assert said in whole.out.splitlines()[-1]
     assert "loading http://127.0.0.1:" in whole.err
 
 
@@ -91,7 +93,7 @@ def test_the_json_report_keeps_its_schema(whole: Ended) -> None:
     load = report["load"]
     assert isinstance(load, dict)
     assert load["turns"] > 10
-    assert load["valid"] is True
+    assert load["valid"] is not bool(load["invalid_reasons"])
     assert load["sessions"]["started"] > 4
     assert load["latency_ms"]["turn"]["count"] > 10
     assert load["slo"][-1]["met"] is False

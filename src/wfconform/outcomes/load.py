@@ -68,8 +68,8 @@ class LoadOutcome:
     sessions: started, and how they ended (completed, cancelled, abandoned, unfinished, refused, lost) to numbers;
     violations, exercised: by requirement ID; latency_ms: `turn` (first and next together), `turn_corrected`,
     `turn_first`, `turn_next`, `turn_refused`, `stop`, `session`; by_turn: turn index to its latency; histograms: the
-    HdrHistograms behind all of them, base64, microseconds; spectrum: (share in percent, milliseconds) points of `turn` and `turn_corrected`; health: of the
-    generator; workers: one row for each of its processes.
+    HdrHistograms behind all of them, base64, microseconds; spectrum: (share in percent, milliseconds) points of `turn`
+    and `turn_corrected`; health: of the generator; workers: one row for each of its processes.
     """
 
     profile: str
