@@ -4,6 +4,9 @@ from wfconform.cli.app import EXIT_CODES, app, exits_with_its_code
 from wfconform.cli.check import HELP as CHECK_HELP
 from wfconform.cli.check import check
 from wfconform.cli.init import init
+from wfconform.cli.load import EXIT_CODES as LOAD_EXIT_CODES
+from wfconform.cli.load import HELP as LOAD_HELP
+from wfconform.cli.load import load
 from wfconform.cli.requirements import requirements
 from wfconform.cli.selftest import selftest
 from wfconform.cli.serve import serve
@@ -11,5 +14,6 @@ from wfconform.cli.serve import serve
 __all__ = ["app"]
 
 app.command(help=CHECK_HELP, epilog=EXIT_CODES)(exits_with_its_code(check))
+app.command(help=LOAD_HELP, epilog=LOAD_EXIT_CODES)(exits_with_its_code(load))
 for _command in (serve, selftest, requirements, init):
     app.command()(exits_with_its_code(_command))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 TARGET, JUDGED, REPORTS, RUN = "The target", "What is judged", "Reports", "The run"
+LOAD, MACHINES = "The load", "Several machines"
 
 TargetArgument = Annotated[
     str | None,
@@ -46,7 +47,7 @@ TimeoutOption = Annotated[
 ]
 EmbeddedOption = Annotated[
     bool,
-    typer.Option("--embedded", help="Test the embedded reference, whatever is configured.", rich_help_panel=TARGET),
+    typer.Option("--embedded", help="Use the embedded reference, whatever is configured.", rich_help_panel=TARGET),
 ]
 InsecureOption = Annotated[
     bool, typer.Option("--insecure", help="Do not verify TLS certificates.", rich_help_panel=TARGET)
@@ -140,6 +141,9 @@ JsonOption = Annotated[
 ]
 JunitOption = Annotated[
     str | None, typer.Option("--junit", metavar="PATH", help="JUnit report; - is stdout.", rich_help_panel=REPORTS)
+]
+HtmlOption = Annotated[
+    str | None, typer.Option("--html", metavar="PATH", help="HTML report; - is stdout.", rich_help_panel=REPORTS)
 ]
 MarkdownOption = Annotated[
     str | None,

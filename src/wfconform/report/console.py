@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from wfconform.outcomes import Evidence, RequirementResult, Run, TurnRecord, Verdict
+from wfconform.report.load_console import show_load
 from wfconform.report.text import clipped, lines, plain
-from wfconform.report.verdicts import WORDS, exit_meaning, summary_line
+from wfconform.report.verdicts import LOAD_MUSTS, WORDS, exit_meaning, summary_line
 from wfconform.requirements import catalogue, groups
 
 _LOOK = {
@@ -51,6 +52,8 @@ def show(run: Run, console: Console, *, quiet: bool = False, reproducers: Callab
             for result in run.results:
                 if result.verdict is verdict:
                     _print_detail(result, console, reproducers)
+        if run.load is not None:
+            show_load(run.load, console)
         console.print()
         for note in run.notes:
             console.print(Text(f"note: {plain(note)}", style="dim"))
@@ -70,12 +73,19 @@ def symbol(verdict: Verdict, console: Console) -> str:
 def _print_head(run: Run, console: Console) -> None:
     target = " ".join(str(part) for part in (run.target.get("name"), run.target.get("base_url")) if part)
     console.print(Text(f"target {plain(target)}", style="bold"))
-    facts = [f"level {run.level}", f"seed {run.seed}", f"{run.calls} calls in {run.sessions} sessions"]
+    level = f"level {run.level}" if run.load is None else f"load profile {plain(run.load.profile)}"
+    facts = [level, f"seed {run.seed}", f"{run.calls} calls in {run.sessions} sessions"]
     console.print(Text(f"{', '.join(facts)}, {run.duration_s:.1f} s"))
 
 
 def _print_table(run: Run, console: Console) -> None:
-    for group, results in groupby(run.results, key=lambda result: result.id[:3]):
+    """Print the requirements by group; of a load run those that held are only counted."""
+    shown = run.results
+    if run.load is not None:
+        shown = tuple(one for one in run.results if one.verdict is not Verdict.PASS or one.id in LOAD_MUSTS)
+        held = len(run.results) - len(shown)
+        console.print(Text(f"{held} further session requirements were put to the test and held", style="dim"))
+    for group, results in groupby(shown, key=lambda result: result.id[:3]):
         table = Table(box=None, show_header=False, pad_edge=False, expand=True, padding=(0, 1, 0, 0))
         table.add_column(width=9, no_wrap=True)
         table.add_column(width=12, no_wrap=True)
