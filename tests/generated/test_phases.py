@@ -61,13 +61,15 @@ def test_nothing_is_found_in_the_reference(seed: int) -> None:
 def test_nothing_is_found_in_variants(name: str) -> None:
     """Those that were nearest to a false alarm; `make selftest-generated` plays them all."""
     assert cases()[name].kind == VARIANT
-    assert (swept := sweep_case(name, 3, FEW)).reported == swept.problems == ()
+    swept = sweep_case(name, 3, FEW)
+    assert (swept.reported, swept.problems) == ((), ())
 
 
 @pytest.mark.parametrize("index", range(0, len(CONFORMING), 16))
 def test_nothing_is_found_in_servers_that_were_written_from_the_contract(index: int) -> None:
     """A sample of them; `make selftest-generated` plays them all."""
-    assert (swept := sweep_server(index, 1, FEW)).reported == swept.problems == ()
+    swept = sweep_server(index, 1, FEW)
+    assert (swept.reported, swept.problems) == ((), ())
 
 
 def test_a_seed_makes_the_same_requests_and_the_same_verdicts() -> None:
