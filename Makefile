@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 XDIST ?= -n 2
 
-.PHONY: help demo test lint bench selftest selftest-full matrix clean
+.PHONY: help demo test lint bench selftest selftest-full selftest-generated matrix clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -40,6 +40,9 @@ selftest: .venv/.base ## show that each deliberate defect is caught and each con
 
 selftest-full: .venv/.base ## the same with the seeds 1, 2 and 3
 	@for seed in 1 2 3; do echo "== seed $$seed"; $(BIN)/wfconform selftest --seed $$seed || exit 1; done
+
+selftest-generated: .venv/.dev ## generated requests alone: nothing in what conforms (seeds 1, 2, 3), faults caught
+	$(BIN)/python -m tests.generated.sweep
 
 matrix: .venv/.base ## write docs/matrix.md: which defect breaks which requirement
 	$(BIN)/wfconform selftest --declared --markdown docs/matrix.md
