@@ -67,7 +67,11 @@ class Runs:
         self.counts = {"turns": 0, "stops": 0, "sessions": 0, "requests": 0, "connections": 0}
         self._ids = itertools.count(random.getrandbits(40))
         self._next_event = 0
-        self.date = b""
+        self.tick()
+
+    def tick(self) -> None:
+        """Set the Date header."""
+        self.date = formatdate(usegmt=True).encode()
 
     def answer(self, body: bytes) -> tuple[int, bytes]:
         self.counts["requests"] += 1
@@ -153,8 +157,9 @@ class Protocol(asyncio.Protocol):
             asyncio.get_running_loop().call_later(held_s, lambda: self._send(*runs.answer(body)))
 
     def _send(self, status: int, body: bytes) -> None:
-        head = b"HTTP/1.1 %d OK\r\ndate: %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-        self._transport.write(head % (status, self._runs.date, len(body)) + body)
+        head = b"HTTP/1.1 %d OK\r\ndate: %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n"
+        later = b"retry-after: 0\r\n" if status == 429 else b""
+        self._transport.write(head % (status, self._runs.date, len(body), later) + body)
 
 
 async def serve(port: int, runs: Runs) -> None:
@@ -162,7 +167,7 @@ async def serve(port: int, runs: Runs) -> None:
     server = await loop.create_server(lambda: Protocol(runs), "127.0.0.1", port, backlog=8192)
     print(server.sockets[0].getsockname()[1], flush=True)
     while True:
-        runs.date = formatdate(usegmt=True).encode()
+        runs.tick()
         await asyncio.sleep(0.2)
 
 

@@ -140,7 +140,7 @@ class Playing:
                 shared.left_open += 1
         shared.ledger.forget(id.lower())
         for other in self._judging.strangers if self._judging is not None else ():
-            shared.ledger.forget(other)
+            shared.ledger.forget(other or "")
         shared.give_back(self._connection)
 
     # --- the quick way
