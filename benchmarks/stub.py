@@ -1,7 +1,7 @@
 """A target that costs next to nothing: asyncio protocol, answers of about 1.5 KiB with 5 events, exact counts.
 
-`python benchmarks/stub.py PORT [--service-ms X] [--stall EVERY_S,FOR_S]`. GET /counts tells what was executed;
-a conversation ends with the text "goodbye". It keeps the contract, so that all checks can be on. --service-ms: each
+`python benchmarks/stub.py PORT [--service-ms X] [--stall EVERY_S,FOR_S]`. GET /counts tells what was executed,
+and how long it was held back; a conversation ends with the text "goodbye". It keeps the contract, so that all checks can be on. --service-ms: each
 answer is held back for as long; `5,50:0.01`: 5 ms, and 50 ms with that probability, drawn with a seed.
 """
 
@@ -67,7 +67,13 @@ class Runs:
         self.counts = {"turns": 0, "stops": 0, "sessions": 0, "requests": 0, "connections": 0}
         self._ids = itertools.count(random.getrandbits(40))
         self._next_event = 0
+        self.held_us: list[int] = []
         self.tick()
+
+    def percentiles(self) -> dict[str, int]:
+        """Return how long answers really were held back, in microseconds."""
+        held = sorted(self.held_us)
+        return {f"p{share}_us": held[min(len(held) - 1, len(held) * share // 100)] for share in (50, 95, 99) if held}
 
     def tick(self) -> None:
         """Set the Date header."""
@@ -135,6 +141,11 @@ class Protocol(asyncio.Protocol):
         self._transport = transport
         self._runs.counts["connections"] += 1
 
+    def close(self) -> None:
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
@@ -149,12 +160,16 @@ class Protocol(asyncio.Protocol):
     def _reply(self, head: bytes, body: bytes) -> None:
         runs = self._runs
         if head.startswith(b"get"):
-            self._send(200, json.dumps({**runs.counts, "open": len(runs.turns)}).encode())
+            self._send(200, json.dumps({**runs.counts, "open": len(runs.turns), **runs.percentiles()}).encode())
         elif runs.service.gives_none:
             self._send(*runs.answer(body))
         else:
-            held_s = runs.service.seconds()
-            asyncio.get_running_loop().call_later(held_s, lambda: self._send(*runs.answer(body)))
+            held_s, begun_s = runs.service.seconds(), time.perf_counter()
+            asyncio.get_running_loop().call_later(held_s, lambda: self._held(body, begun_s))
+
+    def _held(self, body: bytes, begun_s: float) -> None:
+        self._send(*self._runs.answer(body))
+        self._runs.held_us.append(int((time.perf_counter() - begun_s) * 1e6))
 
     def _send(self, status: int, body: bytes) -> None:
         head = b"HTTP/1.1 %d OK\r\ndate: %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n"

@@ -25,6 +25,7 @@ from wfconform.target import Target
 
 STEP_S = 0.05  # how often a closed stage looks at its level
 LATE_US = 10_000
+LONGEST_PHASE_S = 10.0
 STOPPERS = 32
 FEWEST_SPARE_FILES = 0.9
 PAUSE_AFTER_FAILURE_S = (0.1, 0.5)
@@ -81,7 +82,7 @@ class Choice:
 
     def phase_s(self) -> float:
         """Return how long a new slot waits before its first session."""
-        return self._chance.uniform(0.0, self._plan.think.mean_s)
+        return self._chance.uniform(0.0, min(self._plan.think.mean_s, LONGEST_PHASE_S))
 
 
 class Generator:
@@ -136,6 +137,11 @@ class Generator:
                     playing.greenlet.kill(block=False)
         self.interrupted = True
         self._over.set()
+
+    @property
+    def open_sessions(self) -> int:
+        """How many sessions are going on."""
+        return len(self._plays)
 
     def _enter(self, stage: Stage | None) -> None:
         """Begin a stage; what was counted before belongs to the last one."""
