@@ -8,6 +8,7 @@ import gc
 import resource
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ class Process:
 
     @property
     def turns(self) -> int:
-        return sum(sum(cells.values()) for delta in self.deltas for row, cells in delta.latency.items() if "turn" in row)
+        rows = (row for delta in self.deltas for row in delta.latency.items())
+        return sum(sum(cells.values()) for name, cells in rows if "turn" in name)
 
 
 def cpu_s() -> float:
@@ -87,7 +89,8 @@ def turns(process: Process, seconds: str) -> dict[str, float]:
 def waiting(process: Process, sessions: str) -> dict[str, float]:
     wanted = int(sessions)
     gc.collect()
-    before, told = resident_kib(), {}
+    before = resident_kib()
+    told: dict[str, int] = {}
 
     def watch(generator: Generator) -> None:
         for _ in range(600):
@@ -121,7 +124,8 @@ def arrivals(process: Process, rate: str, seconds: str) -> dict[str, float]:
 
 
 def flat(process: Process, total: str) -> dict[str, float]:
-    tenth, looks = int(total) // 10, []
+    tenth = int(total) // 10
+    looks: list[tuple[int, float, int]] = []
 
     def watch(generator: Generator) -> None:
         while len(looks) < 11:
@@ -131,7 +135,7 @@ def flat(process: Process, total: str) -> dict[str, float]:
         generator.interrupt()
 
     process.run(steady(FOR_EVER_S, USERS), watch=watch)
-    costs = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in zip(looks, looks[1:], strict=False)]
+    costs = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(looks)]
     print(", ".join(f"{cost * 1e6:.1f}" for cost in costs), "us per turn by tenths")
     return {"cpu_ratio": costs[-1] / costs[0], "memory_ratio": looks[-1][2] / looks[1][2]}
 

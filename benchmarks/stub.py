@@ -1,8 +1,8 @@
 """A target that costs next to nothing: asyncio protocol, answers of about 1.5 KiB with 5 events, exact counts.
 
 `python benchmarks/stub.py PORT [--service-ms X] [--stall EVERY_S,FOR_S]`. GET /counts tells what was executed,
-and how long it was held back; a conversation ends with the text "goodbye". It keeps the contract, so that all checks can be on. --service-ms: each
-answer is held back for as long; `5,50:0.01`: 5 ms, and 50 ms with that probability, drawn with a seed.
+and how long it was held back; a conversation ends with the text "goodbye". It keeps the contract, so that all checks
+can be on. --service-ms: each answer is held back for as long; `5,50:0.01`: 5 ms, and 50 ms with that probability.
 """
 
 import argparse

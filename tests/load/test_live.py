@@ -149,9 +149,9 @@ def test_a_refused_start_is_waited_out(tmp_path: Path) -> None:
 def test_what_the_target_lacks_is_said_at_the_start(tmp_path: Path) -> None:
     """A mix that needs the role slow is refused with the role's name."""
     target = on.target_at("http://127.0.0.1:9")
-    with start(Job(target, on.plan("cancel-in-flight", stages=on.closed(1, 1.0)), tmp_path)) as child:
-        with pytest.raises(UsageError, match="the role slow"):
-            child.result()
+    job = Job(target, on.plan("cancel-in-flight", stages=on.closed(1, 1.0)), tmp_path)
+    with start(job) as child, pytest.raises(UsageError, match="the role slow"):
+        child.result()
 
 
 def test_a_generator_that_dies_is_told_with_its_log(tmp_path: Path) -> None:
@@ -173,5 +173,3 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
     written = "".join(path.read_text() for path in tmp_path.iterdir() if path.is_file())
     assert on.KEY not in written
     assert "planted-team-value" not in written
-
-

@@ -1,6 +1,6 @@
 """The process that makes the load, as its parent sees it: started, followed tick by tick, ended early, killed.
 
-The parent is plain CPython: Locust patches sockets at import, so it lives in a process (and a process group) of its own.
+The parent is plain CPython: Locust patches sockets at import, so it lives in a process (and process group) of its own.
 
     with start(Job(target, plan, Path("…"))) as child:
         for tick in child.ticks():
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -83,10 +84,8 @@ class Child:
 
     def kill(self) -> None:
         """End it and all of its processes at once; nothing more is written."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
 
     def result(self) -> Measured:
@@ -140,7 +139,7 @@ def command(job: Job) -> list[str]:
 
 
 def _environment(job: Job, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the child's environment: nothing of the user's Locust settings, our own code, the secrets of the target."""
+    """Return the child's environment: none of the user's Locust settings, our own code, the target's secrets."""
     kept = {
         name: value
         for name, value in given.items()

@@ -29,7 +29,6 @@ LONGEST_PHASE_S = 10.0
 STOPPERS = 32
 FEWEST_SPARE_FILES = 0.9
 PAUSE_AFTER_FAILURE_S = (0.1, 0.5)
-_OUTCOMES = ("completed", "cancelled", "abandoned", "refused", "lost", "unfinished")
 
 
 def refuse_unplayable(plan: Plan, target: Target) -> None:
@@ -294,6 +293,3 @@ class Generator:
             "open files limit": self._files_limit,
             "left open": self._shared.left_open,
         }
-
-
-OUTCOMES = _OUTCOMES

@@ -260,7 +260,7 @@ SHAPES_KEPT = 1024
 
 
 def settle(session: LoadSession) -> None:
-    """Put into the history what the quick way had put off: the stamps of events, which only the ledger uses (EVT-009)."""
+    """Put into the history what the quick way had put off: the stamps of events, for the ledger (EVT-009)."""
     run = session.history
     if run is not None:
         known = run.events.stamps

@@ -143,8 +143,7 @@ def _playground(user: "SessionUser") -> Playground:
     name = type(user).__name__
     if name not in made:
         made[name] = Playground(environment, user.mix)
-    playground = made[name]
-    return playground
+    return made[name]
 
 
 class SessionUser(User):
@@ -160,7 +159,7 @@ class SessionUser(User):
         except WfconformError as error:
             self.environment.process_exit_code = error.exit_code
             _say(f"wfconform: {error} {error.hint}".strip())
-            gevent.spawn(self.environment.runner.quit)  # type: ignore[union-attr]
+            gevent.spawn(self.environment.runner.quit)
             raise StopUser from None
         self.playing: Playing | None = None
         gevent.sleep(self.playground.choice.phase_s())
