@@ -23,7 +23,6 @@ from typing import Any, Self
 
 import msgspec
 
-import wfconform
 from wfconform.errors import HarnessError, NotTestable, UsageError, WfconformError
 from wfconform.load.encoding import API_KEY_VARIABLE, HEADERS_VARIABLE, from_json, secrets_of
 from wfconform.load.job import JOB_VARIABLE, Job, write_job
@@ -145,7 +144,7 @@ def _environment(job: Job, given: Mapping[str, str]) -> dict[str, str]:
         for name, value in given.items()
         if not name.startswith("LOCUST_") and name not in (API_KEY_VARIABLE, HEADERS_VARIABLE)
     }
-    package = str(Path(wfconform.__file__).resolve().parent.parent)
+    package = str(Path(__file__).resolve().parents[2])
     paths = [package, *(entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry)]
     return {
         **kept,

@@ -23,6 +23,7 @@ IDLE_RACE_NS = 1_000_000_000  # a request that crosses the close of an idle conn
 RESOLVED_FOR_NS = 30_000_000_000
 KEPT_OF_A_FAILURE = 65536
 HEAD_LIMIT = 262_144
+_BROKEN_OFF = "the peer closed the connection before the response was complete"
 READ_PLAINLY = 1024 * 1024
 _SECOND_NS = 1_000_000_000
 
@@ -205,10 +206,15 @@ class _Reading(HTTPResponse):
         self._bytes += len(data)
         if self._bytes > BODY_LIMIT + HEAD_LIMIT:
             raise TooLargeError
-        self.feed(data)
+        try:
+            self.feed(data)
+        except HTTPParseError:
+            if not data:
+                raise ConnectionResetError(_BROKEN_OFF) from None
+            raise
         whole = self.message_complete and self.get_code() >= 200
         if not data and not whole:
-            raise ConnectionResetError("the peer closed the connection before the response was complete")
+            raise ConnectionResetError(_BROKEN_OFF)
         return bool(whole)
 
     def head(self) -> ResponseHead | None:
