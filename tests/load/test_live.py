@@ -90,6 +90,22 @@ def test_the_totals_of_two_processes_are_what_the_target_counted(tmp_path: Path)
     _adds_up(result)
 
 
+def test_a_master_shares_its_plan_out_to_a_worker_of_its_own_start(tmp_path: Path) -> None:
+    """The worker has the target and its key, the master the plan and the figures."""
+    with on.served(on.sound()) as base_url:
+        target, what = on.target_at(base_url), on.plan("complete", stages=on.closed(5, 1.0))
+        nothing = on.plan("abandon", stages=on.closed(1, 1.0))
+        with start(Job(target, what, tmp_path / "master", role="master")) as master:
+            port = master.job.master_port
+            with start(Job(target, nothing, tmp_path / "worker", role="worker", master_port=port)) as worker:
+                result = master.result()
+                assert worker.wait() == 0
+        told = on.counts(base_url)
+    assert result.turns == told["turns"] > 0
+    assert result.sessions["abandoned"] == 0
+    assert on.KEY not in (tmp_path / "master" / "job.json").read_text()
+
+
 def test_a_worker_that_is_killed_is_named(tmp_path: Path) -> None:
     """The run goes on to its end with the other one; the lost one is marked, with how far its numbers go."""
     with on.served(on.sound()) as base_url:

@@ -87,6 +87,10 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def wait(self) -> int:
+        """Wait for the end and return the exit code: all that a worker has, for its figures are with the master."""
+        return self.process.wait()
+
     def result(self) -> Measured:
         """Wait for the end and return what was measured.
 
