@@ -25,10 +25,10 @@ from wfconform.target import Target
 
 STEP_S = 0.05  # how often a closed stage looks at its level
 LATE_US = 10_000
+LONGEST_PHASE_S = 10.0
 STOPPERS = 32
 FEWEST_SPARE_FILES = 0.9
 PAUSE_AFTER_FAILURE_S = (0.1, 0.5)
-_OUTCOMES = ("completed", "cancelled", "abandoned", "refused", "lost", "unfinished")
 
 
 def refuse_unplayable(plan: Plan, target: Target) -> None:
@@ -81,7 +81,7 @@ class Choice:
 
     def phase_s(self) -> float:
         """Return how long a new slot waits before its first session."""
-        return self._chance.uniform(0.0, self._plan.think.mean_s)
+        return self._chance.uniform(0.0, min(self._plan.think.mean_s, LONGEST_PHASE_S))
 
 
 class Generator:
@@ -136,6 +136,11 @@ class Generator:
                     playing.greenlet.kill(block=False)
         self.interrupted = True
         self._over.set()
+
+    @property
+    def open_sessions(self) -> int:
+        """How many sessions are going on."""
+        return len(self._plays)
 
     def _enter(self, stage: Stage | None) -> None:
         """Begin a stage; what was counted before belongs to the last one."""
@@ -288,6 +293,3 @@ class Generator:
             "open files limit": self._files_limit,
             "left open": self._shared.left_open,
         }
-
-
-OUTCOMES = _OUTCOMES
