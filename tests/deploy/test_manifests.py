@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from wfconform.cli import app
+from wfconform.cli.commands import app
 from wfconform.config.profile import profile_names
 from wfconform.requirements import load_yaml
 

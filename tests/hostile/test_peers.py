@@ -27,7 +27,8 @@ def test_a_peer_that_is_hostile_at_once_is_told_so_after_a_few_calls(peer: Peer)
         run = checked(served.url, only=("EXE-001", "EXE-002", "EXE-008", *SCENARIOS, *sorted(peer.ids)))
     assert time.monotonic() - begun_s < FIRST_LIMIT_S
     said = " | ".join(problem.message for problem in run.problems)
-    assert (run.exit_code in peer.first, peer.problem in said) == (True, True), (run.exit_code, said)
+    told = peer.problem in said or (peer.slow and "no complete response in" in said)  # a slow machine sees no flood
+    assert (run.exit_code in peer.first, told) == (True, True), (run.exit_code, said)
     assert run.calls <= FIRST_CALLS
     assert_reports_are_harmless(run)
 

@@ -43,25 +43,29 @@ def show(run: Run, console: Console, *, quiet: bool = False, reproducers: Callab
     reproducers: what to say of a requirement's reproducer instead of printing it: where it is, how to get it.
     """
     if not quiet:
-        _print_head(run, console)
-        if any(result.exercised for result in run.results) or not run.problems:
-            _print_table(run, console)
-        if run.phases:
-            _print_phases(run, console)
-        for verdict in _IN_DETAIL:
-            for result in run.results:
-                if result.verdict is verdict:
-                    _print_detail(result, console, reproducers)
-        if run.load is not None:
-            show_load(run.load, console)
-        console.print()
-        for note in run.notes:
-            console.print(Text(f"note: {plain(note)}", style="dim"))
+        _print_all(run, console, reproducers)
     for problem in run.problems:
         console.print(Text(f"problem: {plain(problem.message)}", style="bold red"))
         if problem.hint:
             console.print(Text(f"         {plain(problem.hint)}"))
     _print_verdict(run, console)
+
+
+def _print_all(run: Run, console: Console, reproducers: Callable[[str], str] | None) -> None:
+    _print_head(run, console)
+    if any(result.exercised for result in run.results) or not run.problems:
+        _print_table(run, console)
+    if run.phases:
+        _print_phases(run, console)
+    for verdict in _IN_DETAIL:
+        for result in run.results:
+            if result.verdict is verdict:
+                _print_detail(result, console, reproducers)
+    if run.load is not None:
+        show_load(run.load, console)
+    console.print()
+    for note in run.notes:
+        console.print(Text(f"note: {plain(note)}", style="dim"))
 
 
 def symbol(verdict: Verdict, console: Console) -> str:
