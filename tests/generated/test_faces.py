@@ -45,11 +45,11 @@ def test_schemathesis_run_finds_nothing_in_the_reference(tmp_path: Path) -> None
 
 def test_schemathesis_run_names_the_requirement_that_is_broken(tmp_path: Path) -> None:
     """A failure is told under wfconform's ID."""
-    fault = next(one for one in FAULTS if one.name == "hint-as-a-sentence")
+    fault = next(one for one in FAULTS if one.name == "run-ids-of-32-digits")
     with serving(embedded_app(changes=(fault.apply,))) as url:
         done = _schemathesis(url, tmp_path)
     assert done.returncode == 1, done.stdout[-3000:]
-    assert "STS-007" in done.stdout
+    assert "RUN-001" in done.stdout
 
 
 @pytest.mark.parametrize("broken", [False, True])
