@@ -33,7 +33,7 @@ def test_a_headless_run_lists_our_rows_and_leaves_nothing_open(tmp_path: Path) -
         rows = {row["Name"]: row for row in csv.DictReader(file)}
     assert set(rows) - {"Aggregated"} == {"turn first", "turn next", "stop", "session"}
     summary = re.findall(r"POST +turn first +(\d+)", done.stdout + done.stderr)  # the CSV may lack the last second
-    assert 0 <= told["sessions"] - int(summary[0]) <= 10  # those in flight when users left
+    assert 0 <= told["sessions"] - max(map(int, summary)) <= 10  # those in flight when users left
     assert told["open"] <= 10
 
 
