@@ -20,7 +20,7 @@ from wfconform.load.ordinary import ACCEPTED, decode_completed, decode_waiting
 from wfconform.load.plan import Plan, Stage, Think
 from wfconform.load.session import Plain
 from wfconform.load.shared import Shared
-from wfconform.load.tally import Delta, merged, percentile
+from wfconform.load.tally import Cells, Delta, add_cells, percentile
 from wfconform.target import Access, Secret, Target, Workflows
 
 WORKFLOW = "5eb7cf5a86d9755df3a6c593"
@@ -48,22 +48,32 @@ class Process:
         self.shared = Shared(Target(Access(base_url, api_key=Secret(key)), flows), seed=1)
         if floor:
             self.shared.ordinary = Floor()  # type: ignore[assignment]
-        self.deltas: list[Delta] = []
+        self.broken: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.latency: Cells = {}
+        self.delays: Cells = {}
 
     def run(self, *stages: Stage, mix: str = "complete", think_s: float = 0.0, watch: Any = None) -> None:
         plan = Plan("bench", stages, ((mix, 1.0),), Think("constant", think_s), (TURNS, TURNS), leave_open=True)
-        generator = Generator(self.shared, plan, self.deltas.append)
+        generator = Generator(self.shared, plan, self.take)
         if watch is not None:
             gevent.spawn(watch, generator)
         generator.run()
-        broken = sum((Counter(delta.violations) for delta in self.deltas), Counter())
-        if broken:
-            raise SystemExit(f"the stub broke something: {dict(broken)}")
+        if self.broken:
+            raise SystemExit(f"the stub broke something: {dict(self.broken)}")
+
+    def take(self, delta: Delta) -> None:
+        """Add up; a run keeps no more of its seconds than its ticks."""
+        self.broken.update(delta.violations)
+        self.counts.update(delta.counts)
+        for name, cells in delta.latency.items():
+            if "turn" in name:
+                add_cells(self.latency, cells)
+        add_cells(self.delays, delta.delays.get("schedule", {}))
 
     @property
     def turns(self) -> int:
-        rows = (row for delta in self.deltas for row in delta.latency.items())
-        return sum(sum(cells.values()) for name, cells in rows if "turn" in name)
+        return sum(self.latency.values())
 
 
 def cpu_s() -> float:
@@ -108,14 +118,13 @@ def waiting(process: Process, sessions: str) -> dict[str, float]:
 
 def latency(process: Process, seconds: str) -> dict[str, float]:
     process.run(steady(float(seconds), 5), think_s=0.002)
-    cells = merged(cells for delta in process.deltas for row, cells in delta.latency.items() if "turn" in row)
+    cells = process.latency
     return {f"p{share}_ms": percentile(cells, share / 100) / 1000 for share in (50, 95, 99)}
 
 
 def arrivals(process: Process, rate: str, seconds: str) -> dict[str, float]:
     process.run(steady(float(seconds), float(rate), "open"))
-    counts = sum((Counter(delta.counts) for delta in process.deltas), Counter())
-    delays = merged(delta.delays.get("schedule", {}) for delta in process.deltas)
+    counts, delays = process.counts, process.delays
     asked = float(rate) * float(seconds)
     draws = abs(counts["requested"] - asked) / asked
     print(f"asked {asked:.0f}, drawn {counts['requested']} ({draws:.1%} off by chance), begun {counts['started']}")

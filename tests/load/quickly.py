@@ -15,12 +15,14 @@ from wfconform.load.heads import Heads
 from wfconform.load.ordinary import exercised_ids, follow, settle
 from wfconform.load.session import LoadSession, Plain
 from wfconform.load.shared import Shared
+from wfconform.scenarios.expectations import EndsAs
 from wfconform.session import Answer, Kind, Ledger, NotSent, Observed, Valid
 from wfconform.target import Access, Target, Workflows
 from wfconform.wire import Exchange, Request, observe, reply_to
 
 Json = dict[str, Any]
 TARGET = Target(Access("http://127.0.0.1:1", auth="none"), Workflows(WORKFLOW, conversation_end="goodbye"))
+ENDS = EndsAs("conversation_end", "completed")
 Found = set[tuple[str, str]]
 
 
@@ -60,9 +62,10 @@ class Pair:
         ask = said.ask
         reply = reply_of(body, sent_s=ask.sent_s, received_s=ask.received_s, date=said.date)
         session = self.sessions.get(ask.run_id or "")
-        request = Request(ask.kind, WORKFLOW, intent=ask.intent, run_id=ask.run_id)
-        alone = seen(observe(self.ledger, self.shared.exchange_of(request, reply)))
         plain = self._plain(said, session)
+        expects = () if plain is None or plain.ends is None else (plain.ends,)
+        request = Request(ask.kind, WORKFLOW, intent=ask.intent, run_id=ask.run_id, expects=expects)
+        alone = seen(observe(self.ledger, self.shared.exchange_of(request, reply)))
         bits = self.shared.ordinary.accepts(plain, reply) if plain is not None else 0
         if bits:
             self.accepted += 1
@@ -87,7 +90,8 @@ class Pair:
             return None
         if ask.kind is Kind.FIRST:
             return Plain(self.shared.client.session(), b"", None, None)
-        return Plain(session, b"", "hello", None) if ask.kind is Kind.TURN and session is not None else None
+        ends = ENDS if said.body is not None and said.body["status"] == "completed" else None
+        return Plain(session, b"", "hello", None, ends) if ask.kind is Kind.TURN and session is not None else None
 
     def _follow(self, plain: Plain | None, replies: list[Any]) -> None:
         """Let sessions know what the ledger knows, as the driver does."""

@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from wfconform.errors import UsageError
+from wfconform.errors import HarnessError, UsageError
 from wfconform.load.health import Cpu, calm_collector, raise_open_files, watch_lag
 from wfconform.load.pacing import arrivals, level, share_of, thinker, timed
 from wfconform.load.plan import Plan, Stage
@@ -97,6 +97,7 @@ class Generator:
         self._slots = self._wanted = 0
         self._stage: Stage | None = None
         self._over = Event()
+        self._broken: Exception | None = None
         self._cpu = Cpu()
         self._second = 0
         self._begun_ns = 0
@@ -108,7 +109,7 @@ class Generator:
     # --- the run
 
     def run(self) -> None:
-        """Carry out the plan, drain, stop what is open, emit the last Delta."""
+        """Carry out the plan, drain, stop what is open, emit the last Delta; raises HarnessError for our own faults."""
         self._files, self._files_limit = raise_open_files()
         calm_collector()
         self._begun_ns = self._shared.begun_ns = perf_counter_ns()
@@ -126,6 +127,8 @@ class Generator:
         finally:
             gevent.killall([lag, ticker])
         self._cut()
+        if self._broken is not None:
+            raise HarnessError(f"the load generator failed in a session: {self._broken!r}") from self._broken
 
     def interrupt(self) -> None:
         """End early: drain and stop what is open; a second time, leave at once."""
@@ -208,6 +211,10 @@ class Generator:
         try:
             return playing.play()
         except LeavingError:
+            return "unfinished"
+        except Exception as error:  # our own fault: the run ends, and says so, rather than going on without this slot
+            self._broken = self._broken or error
+            self._over.set()
             return "unfinished"
         finally:
             self._plays.discard(playing)
