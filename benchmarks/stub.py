@@ -1,8 +1,8 @@
 """A target that costs next to nothing: asyncio protocol, answers of about 1.5 KiB with 5 events, exact counts.
 
-`python benchmarks/stub.py PORT [--service-ms X] [--stall EVERY_S,FOR_S]`. GET /counts tells what was executed;
-a conversation ends with the text "goodbye". It keeps the contract, so that all checks can be on. --service-ms: each
-answer is held back for as long; `5,50:0.01`: 5 ms, and 50 ms with that probability, drawn with a seed.
+`python benchmarks/stub.py PORT [--service-ms X] [--stall EVERY_S,FOR_S]`. GET /counts tells what was executed,
+and how long it was held back; a conversation ends with the text "goodbye". It keeps the contract, so that all checks
+can be on. --service-ms: each answer is held back for as long; `5,50:0.01`: 5 ms, and 50 ms with that probability.
 """
 
 import argparse
@@ -67,7 +67,17 @@ class Runs:
         self.counts = {"turns": 0, "stops": 0, "sessions": 0, "requests": 0, "connections": 0}
         self._ids = itertools.count(random.getrandbits(40))
         self._next_event = 0
-        self.date = b""
+        self.held_us: list[int] = []
+        self.tick()
+
+    def percentiles(self) -> dict[str, int]:
+        """Return how long answers really were held back, in microseconds."""
+        held = sorted(self.held_us)
+        return {f"p{share}_us": held[min(len(held) - 1, len(held) * share // 100)] for share in (50, 95, 99) if held}
+
+    def tick(self) -> None:
+        """Set the Date header."""
+        self.date = formatdate(usegmt=True).encode()
 
     def answer(self, body: bytes) -> tuple[int, bytes]:
         self.counts["requests"] += 1
@@ -131,6 +141,11 @@ class Protocol(asyncio.Protocol):
         self._transport = transport
         self._runs.counts["connections"] += 1
 
+    def close(self) -> None:
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
@@ -145,16 +160,21 @@ class Protocol(asyncio.Protocol):
     def _reply(self, head: bytes, body: bytes) -> None:
         runs = self._runs
         if head.startswith(b"get"):
-            self._send(200, json.dumps({**runs.counts, "open": len(runs.turns)}).encode())
+            self._send(200, json.dumps({**runs.counts, "open": len(runs.turns), **runs.percentiles()}).encode())
         elif runs.service.gives_none:
             self._send(*runs.answer(body))
         else:
-            held_s = runs.service.seconds()
-            asyncio.get_running_loop().call_later(held_s, lambda: self._send(*runs.answer(body)))
+            held_s, begun_s = runs.service.seconds(), time.perf_counter()
+            asyncio.get_running_loop().call_later(held_s, lambda: self._held(body, begun_s))
+
+    def _held(self, body: bytes, begun_s: float) -> None:
+        self._send(*self._runs.answer(body))
+        self._runs.held_us.append(int((time.perf_counter() - begun_s) * 1e6))
 
     def _send(self, status: int, body: bytes) -> None:
-        head = b"HTTP/1.1 %d OK\r\ndate: %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-        self._transport.write(head % (status, self._runs.date, len(body)) + body)
+        head = b"HTTP/1.1 %d OK\r\ndate: %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n"
+        later = b"retry-after: 0\r\n" if status == 429 else b""
+        self._transport.write(head % (status, self._runs.date, len(body), later) + body)
 
 
 async def serve(port: int, runs: Runs) -> None:
@@ -162,7 +182,7 @@ async def serve(port: int, runs: Runs) -> None:
     server = await loop.create_server(lambda: Protocol(runs), "127.0.0.1", port, backlog=8192)
     print(server.sockets[0].getsockname()[1], flush=True)
     while True:
-        runs.date = formatdate(usegmt=True).encode()
+        runs.tick()
         await asyncio.sleep(0.2)
 
 

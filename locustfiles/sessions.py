@@ -1,6 +1,6 @@
 """Sessions of the execute endpoint, judged turn by turn: `locust -f locustfiles/sessions.py --host http://127.0.0.1:8080`.
 
-The key is read from WFCONFORM_API_KEY; `locust -f locustfiles/sessions.py --help` lists the options (`--wf-…`).
+The key is read from WFCONFORM_API_KEY; README.md beside this file lists the options (`--wf-…`), as does the web form.
 """
 
 from wfconform.load.plain import SessionUser

@@ -12,15 +12,17 @@ from tests.session.shapes import EPOCH_S
 
 from wfconform.load.connection import Reply
 from wfconform.load.heads import Heads
-from wfconform.load.ordinary import exercised_ids, settle
+from wfconform.load.ordinary import exercised_ids, follow, settle
 from wfconform.load.session import LoadSession, Plain
 from wfconform.load.shared import Shared
-from wfconform.session import Kind, Ledger, Valid
+from wfconform.scenarios.expectations import EndsAs
+from wfconform.session import Answer, Kind, Ledger, NotSent, Observed, Valid
 from wfconform.target import Access, Target, Workflows
-from wfconform.wire import Exchange, Request, observe
+from wfconform.wire import Exchange, Request, observe, reply_to
 
 Json = dict[str, Any]
 TARGET = Target(Access("http://127.0.0.1:1", auth="none"), Workflows(WORKFLOW, conversation_end="goodbye"))
+ENDS = EndsAs("conversation_end", "completed")
 Found = set[tuple[str, str]]
 
 
@@ -60,9 +62,10 @@ class Pair:
         ask = said.ask
         reply = reply_of(body, sent_s=ask.sent_s, received_s=ask.received_s, date=said.date)
         session = self.sessions.get(ask.run_id or "")
-        request = Request(ask.kind, WORKFLOW, intent=ask.intent, run_id=ask.run_id)
-        alone = seen(observe(self.ledger, self.shared.exchange_of(request, reply)))
         plain = self._plain(said, session)
+        expects = () if plain is None or plain.ends is None else (plain.ends,)
+        request = Request(ask.kind, WORKFLOW, intent=ask.intent, run_id=ask.run_id, expects=expects)
+        alone = seen(observe(self.ledger, self.shared.exchange_of(request, reply)))
         bits = self.shared.ordinary.accepts(plain, reply) if plain is not None else 0
         if bits:
             self.accepted += 1
@@ -71,13 +74,11 @@ class Pair:
             if session is not None:
                 settle(session)
             assert seen(observe(self.shared.ledger, self.shared.exchange_of(request, reply))) == alone
-        self._follow(plain, session)
+        self._follow(plain, [] if bits else [reply_to(self.shared.exchange_of(request, reply))])
         self._same()
 
     def other(self, said: Said) -> None:
         """Give both something that is no 200."""
-        from wfconform.session import NotSent, Observed
-
         if (session := self.sessions.get(said.ask.run_id or "")) is not None:
             settle(session)
         one = Observed(said.ask, said.reply or NotSent())
@@ -89,18 +90,20 @@ class Pair:
             return None
         if ask.kind is Kind.FIRST:
             return Plain(self.shared.client.session(), b"", None, None)
-        return Plain(session, b"", "hello", None) if ask.kind is Kind.TURN and session is not None else None
+        ends = ENDS if said.body is not None and said.body["status"] == "completed" else None
+        return Plain(session, b"", "hello", None, ends) if ask.kind is Kind.TURN and session is not None else None
 
-    def _follow(self, plain: Plain | None, session: LoadSession | None) -> None:
+    def _follow(self, plain: Plain | None, replies: list[Any]) -> None:
         """Let sessions know what the ledger knows, as the driver does."""
         if plain is not None and plain.text is None and plain.session.run_id is not None:
             self.sessions.setdefault(plain.session.run_id, plain.session)
+        answers = [reply for reply in replies if isinstance(reply, Answer)]
         for run_id, run in self.shared.ledger._runs.items():
             known = self.sessions.get(run_id)
             if known is None:
                 known = self.sessions[run_id] = self.shared.client.session()
                 known.run_id = run_id
-            known.history = run
+            follow(known, run, [answer for answer in answers if answer.run_id == run_id])
 
     def _same(self) -> None:
         """Both remember the same of every run."""

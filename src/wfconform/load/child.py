@@ -1,6 +1,6 @@
 """The process that makes the load, as its parent sees it: started, followed tick by tick, ended early, killed.
 
-The parent is plain CPython: Locust patches sockets at import, so it lives in a process (and a process group) of its own.
+The parent is plain CPython: Locust patches sockets at import, so it lives in a process (and process group) of its own.
 
     with start(Job(target, plan, Path("…"))) as child:
         for tick in child.ticks():
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +23,6 @@ from typing import Any, Self
 
 import msgspec
 
-import wfconform
 from wfconform.errors import HarnessError, NotTestable, UsageError, WfconformError
 from wfconform.load.encoding import API_KEY_VARIABLE, HEADERS_VARIABLE, from_json, secrets_of
 from wfconform.load.job import JOB_VARIABLE, Job, write_job
@@ -83,11 +83,13 @@ class Child:
 
     def kill(self) -> None:
         """End it and all of its processes at once; nothing more is written."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code: all that a worker has, for its figures are with the master."""
+        return self.process.wait()
 
     def result(self) -> Measured:
         """Wait for the end and return what was measured.
@@ -140,13 +142,13 @@ def command(job: Job) -> list[str]:
 
 
 def _environment(job: Job, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the child's environment: nothing of the user's Locust settings, our own code, the secrets of the target."""
+    """Return the child's environment: none of the user's Locust settings, our own code, the target's secrets."""
     kept = {
         name: value
         for name, value in given.items()
         if not name.startswith("LOCUST_") and name not in (API_KEY_VARIABLE, HEADERS_VARIABLE)
     }
-    package = str(Path(wfconform.__file__).resolve().parent.parent)
+    package = str(Path(__file__).resolve().parents[2])
     paths = [package, *(entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry)]
     return {
         **kept,

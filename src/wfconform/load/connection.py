@@ -23,6 +23,7 @@ IDLE_RACE_NS = 1_000_000_000  # a request that crosses the close of an idle conn
 RESOLVED_FOR_NS = 30_000_000_000
 KEPT_OF_A_FAILURE = 65536
 HEAD_LIMIT = 262_144
+_BROKEN_OFF = "the peer closed the connection before the response was complete"
 READ_PLAINLY = 1024 * 1024
 _SECOND_NS = 1_000_000_000
 
@@ -124,7 +125,7 @@ class Connection:
         """Read a response that is not one plain piece: long, chunked, coded, until the end."""
         reading = _Reading()
         try:
-            while not reading.feed(got):
+            while not reading.take(got):
                 got = stream.receive()
             body, head = reading.body(), reading.head()
         except (DeadlineError, OSError, HTTPParseError, TooLargeError, UndecodableError) as error:
@@ -188,7 +189,7 @@ class Connection:
             self._wires.closed += 1
 
 
-class _Reading(HTTPResponse):  # type: ignore[misc]
+class _Reading(HTTPResponse):
     """A response that is read by the library's parser, up to the limit."""
 
     def __init__(self) -> None:
@@ -196,7 +197,7 @@ class _Reading(HTTPResponse):  # type: ignore[misc]
         self.seen = b""  # what came first, for the record of a failure
         self._bytes = 0
 
-    def feed(self, data: bytes) -> bool:
+    def take(self, data: bytes) -> bool:
         """Take in bytes, none when the peer has closed; tell whether the response is whole.
 
         Raises OSError when it was broken off, HTTPParseError for what is no HTTP, TooLargeError.
@@ -205,10 +206,15 @@ class _Reading(HTTPResponse):  # type: ignore[misc]
         self._bytes += len(data)
         if self._bytes > BODY_LIMIT + HEAD_LIMIT:
             raise TooLargeError
-        super().feed(data)
+        try:
+            self.feed(data)
+        except HTTPParseError:
+            if not data:
+                raise ConnectionResetError(_BROKEN_OFF) from None
+            raise
         whole = self.message_complete and self.get_code() >= 200
         if not data and not whole:
-            raise ConnectionResetError("the peer closed the connection before the response was complete")
+            raise ConnectionResetError(_BROKEN_OFF)
         return bool(whole)
 
     def head(self) -> ResponseHead | None:

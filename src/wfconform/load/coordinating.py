@@ -5,10 +5,9 @@ the master ends when each has told its last, or is lost. Secrets never travel: a
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
 import msgspec
@@ -26,19 +25,6 @@ from wfconform.load.tally import Delta
 PLAN, DELTA, LAST, FAILED, END = "wf_plan", "wf_delta", "wf_last", "wf_failed", "wf_end"
 LOOK_EVERY_S = 0.2
 SILENT_S = 10.0  # deltas come each second
-
-
-class Runner(Protocol):
-    """What is used of Locust's runners."""
-
-    clients: Any
-    client_id: str
-
-    def send_message(self, msg_type: str, data: Any = None, client_id: str | None = None) -> None:
-        """Send to one process, or to all."""
-
-    def register_message(self, msg_type: str, listener: Callable[..., None], concurrent: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Call the listener for each message of a type."""
 
 
 @dataclass(slots=True)
@@ -111,7 +97,7 @@ class Alone:
 class Working:
     """A worker: waits for the plan, makes its share of the load, tells the master."""
 
-    def __init__(self, job: Job, runner: Runner) -> None:
+    def __init__(self, job: Job, runner: Any) -> None:
         self._job, self._runner = job, runner
         self._generator: Generator | None = None
         self._interrupted = False
@@ -154,7 +140,7 @@ class Heard:
 class Leading:
     """The master: shares the plan out, gathers, ends when each worker has told its last or is lost."""
 
-    def __init__(self, job: Job, runner: Runner, *, workers: int) -> None:
+    def __init__(self, job: Job, runner: Any, *, workers: int) -> None:
         self._job, self._runner, self._expected = job, runner, workers
         self._output = Output(job)
         self._gathering = Gathering(self._output.tick)
@@ -192,7 +178,7 @@ class Leading:
 
     def _share_out(self) -> None:
         ids = sorted(client.id for client in self._runner.clients.all)
-        for index, id in enumerate(ids):
+        for id in ids:
             self._gathering.join(id)
             self._heard[id] = Heard(id)
         for index, id in enumerate(ids):

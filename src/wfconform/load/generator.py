@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from wfconform.errors import UsageError
+from wfconform.errors import HarnessError, UsageError
 from wfconform.load.health import Cpu, calm_collector, raise_open_files, watch_lag
 from wfconform.load.pacing import arrivals, level, share_of, thinker, timed
 from wfconform.load.plan import Plan, Stage
@@ -25,10 +25,10 @@ from wfconform.target import Target
 
 STEP_S = 0.05  # how often a closed stage looks at its level
 LATE_US = 10_000
+LONGEST_PHASE_S = 10.0
 STOPPERS = 32
 FEWEST_SPARE_FILES = 0.9
 PAUSE_AFTER_FAILURE_S = (0.1, 0.5)
-_OUTCOMES = ("completed", "cancelled", "abandoned", "refused", "lost", "unfinished")
 
 
 def refuse_unplayable(plan: Plan, target: Target) -> None:
@@ -81,7 +81,7 @@ class Choice:
 
     def phase_s(self) -> float:
         """Return how long a new slot waits before its first session."""
-        return self._chance.uniform(0.0, self._plan.think.mean_s)
+        return self._chance.uniform(0.0, min(self._plan.think.mean_s, LONGEST_PHASE_S))
 
 
 class Generator:
@@ -97,6 +97,7 @@ class Generator:
         self._slots = self._wanted = 0
         self._stage: Stage | None = None
         self._over = Event()
+        self._broken: Exception | None = None
         self._cpu = Cpu()
         self._second = 0
         self._begun_ns = 0
@@ -108,7 +109,7 @@ class Generator:
     # --- the run
 
     def run(self) -> None:
-        """Carry out the plan, drain, stop what is open, emit the last Delta."""
+        """Carry out the plan, drain, stop what is open, emit the last Delta; raises HarnessError for our own faults."""
         self._files, self._files_limit = raise_open_files()
         calm_collector()
         self._begun_ns = self._shared.begun_ns = perf_counter_ns()
@@ -126,6 +127,8 @@ class Generator:
         finally:
             gevent.killall([lag, ticker])
         self._cut()
+        if self._broken is not None:
+            raise HarnessError(f"the load generator failed in a session: {self._broken!r}") from self._broken
 
     def interrupt(self) -> None:
         """End early: drain and stop what is open; a second time, leave at once."""
@@ -136,6 +139,11 @@ class Generator:
                     playing.greenlet.kill(block=False)
         self.interrupted = True
         self._over.set()
+
+    @property
+    def open_sessions(self) -> int:
+        """How many sessions are going on."""
+        return len(self._plays)
 
     def _enter(self, stage: Stage | None) -> None:
         """Begin a stage; what was counted before belongs to the last one."""
@@ -203,6 +211,10 @@ class Generator:
         try:
             return playing.play()
         except LeavingError:
+            return "unfinished"
+        except Exception as error:  # our own fault: the run ends, and says so, rather than going on without this slot
+            self._broken = self._broken or error
+            self._over.set()
             return "unfinished"
         finally:
             self._plays.discard(playing)
@@ -288,6 +300,3 @@ class Generator:
             "open files limit": self._files_limit,
             "left open": self._shared.left_open,
         }
-
-
-OUTCOMES = _OUTCOMES

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
+from wfconform.load.ordinary import follow
 from wfconform.load.shared import Shared
 from wfconform.load.tally import VIOLATIONS_KEPT
 from wfconform.scenarios import Send
@@ -48,7 +49,7 @@ class Judging:
 
     def __init__(self, shared: Shared, playing: "Playing") -> None:
         self._shared, self._playing = shared, playing
-        self.strangers: list[str] = []
+        self.strangers: list[str | None] = []
         self._lost = False
         self._misplayed = False
 
@@ -139,10 +140,9 @@ class Judging:
         if session is None or session.run_id is None:
             return
         own = session.run_id.lower()
-        session.history = self._shared.ledger.history(own)
-        self.strangers += [
-            reply.run_id for reply in replies if isinstance(reply, Answer) and reply.run_id not in (None, own)
-        ]
+        answers = [reply for reply in replies if isinstance(reply, Answer)]
+        follow(session, self._shared.ledger.history(own), answers)
+        self.strangers += [answer.run_id for answer in answers if answer.run_id not in (None, own)]
 
     # --- figures
 

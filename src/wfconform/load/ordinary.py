@@ -9,6 +9,7 @@ given twice, a raw control character in a field that nobody looks at) is read on
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ import msgspec
 
 from wfconform.load.connection import Reply
 from wfconform.load.session import LoadSession, Plain
+from wfconform.session import Answer
 from wfconform.session.event_rules import CLOCK_SLACK_S, UNKNOWN_SKEW_S
 from wfconform.session.history import EventMemory, NodeRun, RunHistory
 from wfconform.session.ledger import Ledger
@@ -258,7 +260,7 @@ SHAPES_KEPT = 1024
 
 
 def settle(session: LoadSession) -> None:
-    """Put into the history what the quick way had put off: the stamps of events (EVT-009), which only the ledger uses."""
+    """Put into the history what the quick way had put off: the stamps of events, for the ledger (EVT-009)."""
     run = session.history
     if run is not None:
         known = run.events.stamps
@@ -268,6 +270,15 @@ def settle(session: LoadSession) -> None:
                 if stamp is not None and not stamp.is_integer():
                     known.setdefault(hash((event.type, stamp, event.node, event.source_node)), received_s)
     session.untold.clear()
+
+
+def follow(session: LoadSession, run: RunHistory | None, answers: Iterable[Answer]) -> None:
+    """Let the quick way go on from what the ledger took in."""
+    session.history = run
+    for answer in answers:
+        for event in answer.events or ():
+            if event.timestamp is not None and event.timestamp > session.latest_stamp:
+                session.latest_stamp = event.timestamp
 
 
 def _without_times(stamps: list[float | None]) -> int | None:

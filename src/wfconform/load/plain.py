@@ -5,6 +5,7 @@ environment alone (WFCONFORM_API_KEY), because Locust sends its options to worke
 """
 
 import json
+import logging
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,6 @@ from typing import Any
 import gevent
 from locust import User, events, task
 from locust.env import Environment
-from locust.exception import StopUser
 from locust.runners import WorkerRunner
 
 from wfconform.errors import UsageError, WfconformError
@@ -28,6 +28,7 @@ from wfconform.target import Access, Secret, Target, Versioned, Workflows
 
 DEFAULT_WORKFLOW = "5eb7cf5a86d9755df3a6c593"  # the embedded reference's conversation
 _FAILURES_SHOWN = 20
+FOR_EVER_S = 3600.0
 
 
 class RequirementError(Exception):
@@ -37,8 +38,7 @@ class RequirementError(Exception):
 @events.init_command_line_parser.add_listener
 def add_options(parser: Any, **_: Any) -> None:
     """Add what a session is made of; the key is no option, for options travel and are shown in clear."""
-    group = parser.add_argument_group("wfconform", f"The API key is read from {API_KEY_VARIABLE}.")
-    add = group.add_argument
+    add = parser.add_argument  # a group of its own would not show in the web form
     add("--wf-workflow", default=DEFAULT_WORKFLOW, metavar="ID", help="Workflow of the role conversation.")
     add("--wf-end", default="", metavar="TEXT", help="Text that completes the conversation.")
     add("--wf-echoes", default="no", choices=("yes", "no"), help="Its answers repeat the user's text.")
@@ -137,14 +137,20 @@ class Playground:
         )
 
 
-def _playground(user: "SessionUser") -> Playground:
+def _playground(user: "SessionUser") -> Playground | None:
+    """Return what the users of a class share; None: the options are wrong, which was said, and the run ends."""
     environment: Any = user.environment
-    made: dict[str, Playground] = environment.__dict__.setdefault("wfconform", {})
+    made: dict[str, Playground | None] = environment.__dict__.setdefault("wfconform", {})
     name = type(user).__name__
     if name not in made:
-        made[name] = Playground(environment, user.mix)
-    playground = made[name]
-    return playground
+        try:
+            made[name] = Playground(environment, user.mix)
+        except WfconformError as error:
+            made[name] = None
+            environment.process_exit_code = error.exit_code
+            _say(f"wfconform: {error}; {error.hint}" if error.hint else f"wfconform: {error}")
+            gevent.spawn(environment.runner.quit)
+    return made[name]
 
 
 class SessionUser(User):
@@ -155,13 +161,11 @@ class SessionUser(User):
 
     def on_start(self) -> None:
         """Make what users share, and wait for a random phase: users that start together must not stay in step."""
-        try:
-            self.playground = _playground(self)
-        except WfconformError as error:
-            self.environment.process_exit_code = error.exit_code
-            _say(f"wfconform: {error} {error.hint}".strip())
-            gevent.spawn(self.environment.runner.quit)  # type: ignore[union-attr]
-            raise StopUser from None
+        ground = _playground(self)
+        if ground is None:
+            gevent.sleep(FOR_EVER_S)  # the run is about to end
+            return
+        self.playground = ground
         self.playing: Playing | None = None
         gevent.sleep(self.playground.choice.phase_s())
 
@@ -187,16 +191,14 @@ class SessionUser(User):
 
 
 def _say(text: str) -> None:
-    import logging
-
     logging.getLogger("wfconform").error(text)
 
 
 @events.test_stop.add_listener
 def tell_and_tidy(environment: Environment, **_: Any) -> None:
     """Stop what sessions left behind, tell the first violations, and send the last statistics to the master."""
-    grounds: dict[str, Playground] = environment.__dict__.pop("wfconform", {})
-    for ground in grounds.values():
+    grounds: dict[str, Playground | None] = environment.__dict__.pop("wfconform", {})
+    for ground in filter(None, grounds.values()):
         _tidy(ground)
         for violation in ground.shared.tally.first[:_FAILURES_SHOWN]:
             _say(_line(violation))

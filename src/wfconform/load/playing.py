@@ -4,6 +4,7 @@ An ordinary turn takes the quick way (`ordinary`); everything else becomes Excha
 and the ledger, with the same history.
 """
 
+from collections.abc import Generator
 from dataclasses import replace
 from time import perf_counter_ns
 from typing import Any
@@ -17,10 +18,10 @@ from wfconform.load.session import LoadSession, Plain
 from wfconform.load.shared import Shared
 from wfconform.scenarios import Send, Together, Wait
 from wfconform.scenarios.sessions import Visit, VisitSpec
-from wfconform.session import Answer, Busy, Kind, Lenient, NotProcessed, Valid
+from wfconform.session import Busy, Kind, Lenient, NotProcessed, Valid
 from wfconform.session.history import RunHistory
 from wfconform.wire import Connection as Kept
-from wfconform.wire import Exchange, Failure, Request, minimal_body, parse, reply_to
+from wfconform.wire import Exchange, Request, minimal_body, parse, reply_to
 
 BUSY_STARTS = frozenset({409, 423})  # a start refused because too many runs are open
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
@@ -77,18 +78,19 @@ class Playing:
     def play(self) -> str:
         """Play to the end, or as far as it goes, and return what became of the session."""
         shared = self._shared
-        scenario, answer = self.spec.run(self._visit), None
+        scenario: Generator[Any, Any, None] = self.spec.run(self._visit)
+        answer: Any = None
         begun_ns = self.due_ns = perf_counter_ns()
         shared.tally.counts["started"] += 1
         ended = ""
         try:
             while not self._cut and not shared.ending:
                 operation = scenario.send(answer)
-                kind = type(operation)
-                if kind is Plain:
-                    answer = self._plain(operation)
-                elif kind is Wait:
-                    answer = self._wait(operation.seconds)
+                answer = None
+                if type(operation) is Plain:
+                    self._plain(operation)
+                elif type(operation) is Wait:
+                    self._wait(operation.seconds)
                 else:
                     answer = self._whole(operation)
         except StopIteration:
@@ -140,7 +142,7 @@ class Playing:
                 shared.left_open += 1
         shared.ledger.forget(id.lower())
         for other in self._judging.strangers if self._judging is not None else ():
-            shared.ledger.forget(other)
+            shared.ledger.forget(other or "")
         shared.give_back(self._connection)
 
     # --- the quick way
@@ -338,6 +340,3 @@ def wait_before_retry(exchange: Exchange, pause_s: float) -> float | None:
         return None
     told = exchange.header("retry-after") or ""
     return max(pause_s, float(told)) if told.isascii() and told.isdigit() else max(pause_s, 0.5)
-
-
-__all__ = ["Answer", "Failure", "LeavingError", "Playing"]

@@ -120,7 +120,7 @@ class LoadSession(Session):
         """Return the Send that a Plain stands for."""
         if plain.text is None:
             return Session.start(self)
-        marked = {} if plain.mark is None else {"mark": plain.mark}
+        marked: dict[str, Any] = {} if plain.mark is None else {"mark": plain.mark}
         expects = None if plain.ends is None else (plain.ends,)
         return Session.say(self, plain.text, expects=expects, **marked)
 

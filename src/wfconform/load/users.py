@@ -7,7 +7,7 @@ from typing import Any
 import gevent
 from locust import User, events, task
 from locust.env import Environment
-from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from wfconform.load.coordinating import Alone, Leading, Working, orphaned
 from wfconform.load.job import Job, read_job
@@ -59,6 +59,3 @@ def _leave_when(parent: int, leave: Any) -> None:
     while not orphaned(parent):
         gevent.sleep(LOOK_EVERY_S)
     leave()
-
-
-__all__ = ["LocalRunner", "PlanUser"]

