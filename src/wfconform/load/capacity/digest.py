@@ -48,6 +48,7 @@ def digest(measured: Measured, wanted: StepWanted, objectives: Sequence[Objectiv
         turns_per_s_error=rate_error,
         steady=steady.is_steady(measured.series),
         transient_s=float(steady.transient_s([t for t in measured.series if t.phase != "drain"])),
+        inside=rate * latency.mean_s(raw),
         turn_ms=latency.percentiles_ms(latency.of_turns(fair.latency)),
         raw_ms=latency.percentiles_ms(raw),
         judged=judged,

@@ -48,6 +48,12 @@ def percentiles_ms(turns: Any) -> tuple[float, float, float]:
     return p50, p95, p99
 
 
+def mean_s(turns: Any) -> float:
+    """Return the mean in seconds, 0 when there are none."""
+    total = turns.get_total_count()
+    return sum(value * count for value, count in _recorded(turns)) / 1e6 / total if total else 0.0
+
+
 def share_beyond(turns: Any, limit_s: float) -> float:
     """Return the share of values over a limit, 0 when there are none."""
     total = turns.get_total_count()

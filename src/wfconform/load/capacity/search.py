@@ -187,9 +187,10 @@ def _tight(found: Estimate, settings: Settings) -> bool:
 def _next_level(state: _State, found: Estimate | None) -> float:
     """Return where the next step tells most: beside the edge, sides in turn, once a line shows it; else in the gap."""
     guess = None if _is_cliff(state.steps) else edge.guess(state.steps)
-    if guess is None:
-        return _inside(state)
+    low, high = edge.gap(state.steps)
     known_well = found is not None and found.how == edge.REGRESSION
+    if guess is None or not (known_well or low * (1 - _SIDES[0]) <= guess <= high * (1 + _SIDES[0])):
+        return _inside(state)
     side = min(max(found.half_width, _SIDES[0]), _SIDES[1]) if found and known_well else _SIDES[1]
     near = [step for step in edge.within(state.steps, math.log(guess), 0.16) if step.measures_latency]
     below = sum(step.level < guess for step in near)
