@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn, ParamSpec
 import typer
 
 from wfconform import __version__
+from wfconform.commands import load_options
 from wfconform.commands.ending import exit_code_of
 
 _TARGET, _JUDGED, _REPORTS, _RUN = "The target", "What is judged", "Reports", "The run"
@@ -146,6 +147,9 @@ MarkdownOption = Annotated[
     str | None,
     typer.Option("--markdown", metavar="PATH", help="Markdown report; - is stdout.", rich_help_panel=_REPORTS),
 ]
+HtmlOption = Annotated[
+    str | None, typer.Option("--html", metavar="PATH", help="HTML report; - is stdout.", rich_help_panel=_REPORTS)
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict alone.", rich_help_panel=_REPORTS)]
 NoColorOption = Annotated[
     bool, typer.Option("--no-color", help="No colour (as with NO_COLOR set).", rich_help_panel=_REPORTS)
@@ -205,6 +209,7 @@ def check(
     concurrency: ConcurrencyOption = 8,
     json: JsonOption = None,
     junit: JunitOption = None,
+    html: HtmlOption = None,
     markdown: MarkdownOption = None,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
@@ -230,7 +235,7 @@ def check(
         replay=replay,
         rerun=not no_rerun,
         show_reproducers=show_reproducers,
-        outputs=Outputs.of(json=json, junit=junit, markdown=markdown),
+        outputs=Outputs.of(json=json, html=html, junit=junit, markdown=markdown),
         level=level,
         only=tuple(only or ()),
         skip=tuple(skip or ()),
@@ -241,6 +246,9 @@ def check(
         no_color=no_color,
     )
     return command.check(call)
+
+
+app.command(help=load_options.HELP, epilog=load_options.EXIT_CODES)(_exits_with_its_code(load_options.load))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 WfconformError
 ├── UserError            exit 2: the call, the target file or the environment is wrong
 │   ├── UsageError       an unknown requirement ID, level, role, option value
+│   │   └── SloError     an SLO that cannot be read; it points at the character
 │   └── ConfigError      the target file or a WFCONFORM_* variable
 ├── TargetError          exit 3: the target could not be tested
 │   └── NotTestable      reachable, yet not what it was said to be (wrong key, wrong base URL, wrong workflow id)
@@ -28,6 +29,14 @@ class UserError(WfconformError):
 
 class UsageError(UserError):
     """An unknown requirement ID, level, role or option value."""
+
+
+class SloError(UsageError):
+    """An SLO that cannot be read; `at`: the index of the character that is wrong, the text's length at its end."""
+
+    def __init__(self, message: str, *, at: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.at = at
 
 
 class ConfigError(UserError):

@@ -1,9 +1,9 @@
-"""Ctrl-C during a check: the first one asks it to stop and report, the second one ends the process."""
+"""Ctrl-C during long work: the first one asks it to stop and report, the second one ends it."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -28,6 +28,26 @@ def interrupts(console: Console) -> Iterator[asyncio.Event]:
     before = {which: signal.signal(which, on_signal) for which in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+@contextmanager
+def interrupts_of(ask: Callable[[], None]) -> Iterator[None]:
+    """Call `ask` at the first SIGINT, SIGTERM or SIGHUP, raise KeyboardInterrupt at each further one; no event loop."""
+    asked = False
+
+    def on_signal(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        ask()
+
+    before = {which: signal.signal(which, on_signal) for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
     finally:
         for which, handler in before.items():
             signal.signal(which, handler)

@@ -9,15 +9,24 @@ from typing import Self
 
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run
-from wfconform.report import json, junit, markdown
+from wfconform.report import csv, html, json, junit, markdown
 
 STDOUT = "-"
-_RENDER: Mapping[str, Callable[[Run], str]] = {"json": json.render, "junit": junit.render, "markdown": markdown.render}
+_RENDER: Mapping[str, Callable[[Run], str]] = {
+    "json": json.render,
+    "html": html.render,
+    "csv": csv.render,
+    "junit": junit.render,
+    "markdown": markdown.render,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where each report goes, by its kind (`json`, `junit`, `markdown`); "-" is stdout."""
+    """Where each report goes, by its kind (`json`, `html`, `csv`, `junit`, `markdown`); "-" is stdout.
+
+    Beside a CSV file NAME.csv goes NAME.figures.csv.
+    """
 
     paths: Mapping[str, str]
 
@@ -57,6 +66,13 @@ class Outputs:
                 sys.stdout.write(text)
             else:
                 write_whole(Path(path), text, option=f"--{kind}")
+                if kind == "csv":
+                    write_whole(figures_path(Path(path)), csv.render_figures(run), option="--csv")
+
+
+def figures_path(path: Path) -> Path:
+    """Return where the second CSV table goes: beside the first one."""
+    return path.with_name(f"{path.name.removesuffix('.csv')}.figures.csv")
 
 
 def try_writing(path: Path, *, option: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from wfconform.conformance.coding import Decoder, TooLargeError, UndecodableError
-from wfconform.conformance.leaks import Leaks
 from wfconform.wire import Exchange, Failure, Request
+from wfconform.wire.coding import Decoder, TooLargeError, UndecodableError
+from wfconform.wire.leaks import Leaks
 
 BODY_LIMIT = 32 * 1024 * 1024
 CONNECT_LIMIT_S = 5.0

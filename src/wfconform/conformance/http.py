@@ -18,10 +18,10 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from wfconform.conformance.call import BODY_LIMIT, Call
-from wfconform.conformance.leaks import Leaks
 from wfconform.errors import UsageError
 from wfconform.target import Access
 from wfconform.wire import Connection, Credential, Exchange, Request
+from wfconform.wire.leaks import Leaks
 
 __all__ = ["BODY_LIMIT", "ASGIApp", "HttpDriver", "tls_context"]
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import wfconform
 from wfconform.conformance.admission import Admission
+from wfconform.conformance.contact import client_of
 from wfconform.conformance.http import ASGIApp, HttpDriver, tls_context
 from wfconform.conformance.lifespan import lifespan
 from wfconform.conformance.options import CheckOptions, Progress
-from wfconform.conformance.play import Played, Player, random_digits
+from wfconform.conformance.play import Played, Player
 from wfconform.conformance.preflight import Verdictless, preflight
 from wfconform.conformance.record import Recorder
 from wfconform.conformance.verdicts import problems, results
@@ -166,16 +167,7 @@ class _Check:
         return HttpDriver(self.target.access, app=self.app, tls=self.tls)
 
     def _client(self, scenario: str) -> Client:
-        headers = {name.lower(): value for name, value in self.target.access.headers.items()}
-        team, user = headers.get("teamid"), headers.get("uuid")
-        return Client(
-            workflows=self.target.workflows,
-            hexes=random_digits(f"{self.options.seed}:{scenario}"),
-            input=self.target.input,
-            second_workflow=self.target.second_workflow,
-            team_id=team.reveal() if team else None,
-            user_id=user.reveal() if user else None,
-        )
+        return client_of(self.target, seed=self.options.seed, scenario=scenario)
 
     def _found(self, played: Played, exchange: Exchange, finding: Finding) -> None:
         establishes = _ALONE.get(played.name, ())

@@ -69,8 +69,9 @@ class Health:
 class Measured:
     """A whole run; latency: step to histogram, of steady stages only; corrected: turns from their intended start.
 
-    sessions: started, completed, cancelled, abandoned, refused, lost to numbers; violations, exercised: by requirement
-    ID; by_turn: turn index to histogram; workers: one row for each process, with its state (`ended`, `lost`).
+    sessions: started, completed, cancelled, abandoned, refused, lost, unfinished (the run's end came first) to numbers:
+    the first is the sum of the others; violations, exercised: by requirement ID; by_turn: turn index to histogram;
+    workers: one row for each process, with its state (`ended`, `lost`); requests: all that were sent, of any kind.
     """
 
     duration_s: float
@@ -94,3 +95,4 @@ class Measured:
     left_open: int = 0
     interrupted: bool = False
     notes: tuple[str, ...] = ()
+    requests: int = 0

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wfconform.outcomes import Evidence, RequirementResult, Run, TurnRecord, Verdict
+from wfconform.report.load_console import show_load
 from wfconform.report.text import clipped, lines, plain
 from wfconform.report.verdicts import WORDS, exit_meaning, summary_line
 from wfconform.requirements import catalogue, groups
@@ -49,6 +50,8 @@ def show(run: Run, console: Console, *, quiet: bool = False, reproducers: Callab
             for result in run.results:
                 if result.verdict is verdict:
                     _print_detail(result, console, reproducers)
+        if run.load is not None:
+            show_load(run.load, console)
         console.print()
         for note in run.notes:
             console.print(Text(f"note: {plain(note)}", style="dim"))
@@ -68,7 +71,8 @@ def symbol(verdict: Verdict, console: Console) -> str:
 def _print_head(run: Run, console: Console) -> None:
     target = " ".join(str(part) for part in (run.target.get("name"), run.target.get("base_url")) if part)
     console.print(Text(f"target {plain(target)}", style="bold"))
-    facts = [f"level {run.level}", f"seed {run.seed}", f"{run.calls} calls in {run.sessions} sessions"]
+    level = f"level {run.level}" if run.load is None else f"load profile {plain(run.load.profile)}"
+    facts = [level, f"seed {run.seed}", f"{run.calls} calls in {run.sessions} sessions"]
     console.print(Text(f"{', '.join(facts)}, {run.duration_s:.1f} s"))
 
 

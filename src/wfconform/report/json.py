@@ -73,6 +73,97 @@ class RunProblem(_Part):
     hint: str
 
 
+class Latency(_Part):
+    """What one latency histogram says, in milliseconds; null where nothing was measured."""
+
+    count: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    max: float | None
+    mean: float | None
+
+
+class Slo(_Part):
+    """One SLO of a load run."""
+
+    expression: str
+    metric: str
+    unit: str
+    """Of `threshold` and `actual`: ms, %, /s, or empty for a count."""
+    threshold: float
+    actual: float | None
+    """Null when there was nothing to measure, which is never met."""
+    met: bool
+    missed_at_s: float | None
+    """When it ended the run, null when it did not."""
+
+
+class LoadSecond(_Part):
+    """One second of a load run: what ended in it."""
+
+    second: int
+    stage: str
+    phase: str
+    sessions_open: int
+    sessions_started: int
+    sessions_ended: int
+    turns: int
+    stops: int
+    refused: int
+    failed: int
+    violations: int
+    wanted: float
+    """The level asked for: sessions at once, or arrivals per second."""
+    late_starts: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+    loop_lag_ms: float
+    cpu: float
+    """Of the busiest generating process; 1 is a whole core."""
+
+
+class Load(_Part):
+    """The load part: counts of the whole run, latencies and turns_per_s of its steady stages."""
+
+    profile: str
+    model: Literal["closed", "open"]
+    configuration: dict[str, JsonValue]
+    duration_s: float
+    steady_s: float
+    turns: int
+    steady_turns: int
+    stops: int
+    refused: int
+    failed: int
+    sessions: dict[str, int]
+    """started, completed, cancelled, abandoned, refused, lost."""
+    violations: dict[str, int]
+    """Requirement ID to how often it was violated."""
+    exercised: dict[str, int]
+    latency_ms: dict[str, Latency]
+    """turn, turn_corrected, turn_first, turn_next, turn_refused, stop, session."""
+    turns_per_s: float | None
+    valid: bool
+    """False: the figures cannot be trusted, for the invalid_reasons."""
+    invalid_reasons: list[str]
+    slo: list[Slo]
+    by_turn: dict[str, Latency]
+    """Latency by turn index, 1 for the first."""
+    spectrum: dict[str, list[tuple[float, float]]]
+    """[percentile, milliseconds] points of `turn` and `turn_corrected`."""
+    histograms: dict[str, str]
+    """The HdrHistograms behind latency_ms: base64 of the V2 encoding, whole microseconds."""
+    failures: dict[str, int]
+    health: dict[str, float]
+    """Of the generator."""
+    workers: list[dict[str, JsonValue]]
+    left_open: int
+    series: list[LoadSecond]
+
+
 class Report(_Part):
     """A report of one run."""
 
@@ -98,6 +189,8 @@ class Report(_Part):
     problems: list[RunProblem]
     notes: list[str]
     requirements: list[Result]
+    load: Load | None = None
+    """What a load run measured; null when it was none."""
 
 
 def report(run: Run) -> Report:
@@ -122,6 +215,7 @@ def report(run: Run) -> Report:
         "problems": [asdict(problem) for problem in run.problems],
         "notes": list(run.notes),
         "requirements": [_result(result) for result in run.results],
+        "load": asdict(run.load) if run.load else None,
         **{name: getattr(run, name) for name in fields},
     }
     return Report.model_validate(_whole(content))

@@ -2,7 +2,8 @@
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
-from wfconform.outcomes import Evidence, Problem, RequirementResult, Run, Verdict
+from wfconform.outcomes import Evidence, LoadOutcome, Problem, RequirementResult, Run, SloOutcome, Verdict
+from wfconform.report.load_console import quantity
 from wfconform.report.text import clipped, plain, sentence
 from wfconform.report.verdicts import summary_line
 from wfconform.requirements import catalogue
@@ -19,7 +20,8 @@ def render(run: Run) -> str:
     suite = TestSuite("wfconform")
     for name, value in _suite_properties(run).items():
         suite.add_property(name, plain(value))
-    for case in [*map(_problem_case, _problems(run)), *(_case(result, run) for result in run.results)]:
+    whole = [*map(_problem_case, _problems(run)), *(_load_cases(run.load) if run.load else ())]
+    for case in [*whole, *(_case(result, run) for result in run.results)]:
         suite.add_testcase(case)
     suite.timestamp = plain(run.started_at)
     document = JUnitXml("wfconform")
@@ -52,6 +54,21 @@ def _problem_case(problem: Problem) -> TestCase:
     error = Error(plain(problem.message), f"exit {problem.exit_code}")
     error.text = plain(problem.hint)
     case.result = error
+    return case
+
+
+def _load_cases(load: LoadOutcome) -> list[TestCase]:
+    """Return whether the figures can be trusted, and a case for each SLO."""
+    valid = TestCase("the figures can be trusted", "wfconform.load", round(load.duration_s, 3))
+    if load.invalid_reasons:
+        valid.result = Error(plain("; ".join(load.invalid_reasons)), "exit 3")
+    return [valid, *map(_slo_case, load.slo)]
+
+
+def _slo_case(slo: SloOutcome) -> TestCase:
+    case = TestCase(plain(slo.expression), "wfconform.slo", 0.0)
+    if not slo.met:
+        case.result = Failure(f"measured: {quantity(slo.actual, slo.unit)}", "slo")
     return case
 
 

@@ -2,7 +2,8 @@
 
 import re
 
-from wfconform.outcomes import RequirementResult, Run, Verdict
+from wfconform.outcomes import LatencySummary, LoadOutcome, RequirementResult, Run, Verdict
+from wfconform.report.load_console import milliseconds, quantity
 from wfconform.report.text import clipped, plain
 from wfconform.report.verdicts import WORDS, exit_meaning, summary_line
 from wfconform.requirements import catalogue
@@ -18,6 +19,7 @@ def render(run: Run) -> str:
         f"## wfconform: {_prose(summary_line(run))}",
         _about(run),
         _bullets("Problems", [f"{p.message} {p.hint}".strip() for p in run.problems]),
+        _load(run.load) if run.load else "",
         _findings(run),
         _untested(run),
         _bullets("Notes", list(run.notes)),
@@ -31,6 +33,23 @@ def _about(run: Run) -> str:
         f"Target {target} · seed {run.seed} · {run.calls} calls in {run.sessions} sessions · "
         f"{run.duration_s:.1f} s · {_prose(exit_meaning(run))}"
     )
+
+
+def _load(load: LoadOutcome) -> str:
+    """Return the load part: why it is not valid, the SLOs, the latencies."""
+    rows = []
+    for name, key in {"turn": "turn", "turn, corrected": "turn_corrected", "session": "session"}.items():
+        one = load.latency_ms.get(key, LatencySummary())
+        values = " | ".join(milliseconds(value) for value in (one.p50, one.p95, one.p99, one.max))
+        rows.append(f"| {name} | {one.count:,} | {values} |")
+    latency = "\n".join(["| latency | count | p50 | p95 | p99 | max |", "|---|--:|--:|--:|--:|--:|", *rows])
+    slos = [
+        f"| {_code(slo.expression)} | {'met' if slo.met else '**missed**'} | {_prose(quantity(slo.actual, slo.unit))} |"
+        for slo in load.slo
+    ]
+    table = "\n".join(["| SLO | | measured |", "|---|---|--:|", *slos]) if slos else ""
+    parts = [_bullets("The figures cannot be trusted", list(load.invalid_reasons)), table, latency]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _findings(run: Run) -> str:

@@ -15,15 +15,16 @@ def _version(number: int | str) -> tuple[tuple[str, str], ...]:
 _ROOTS = {"VER-002": ("VER-001",), "VER-005": ("VER-001", "VER-002", "VER-004"), "VER-006": ("VER-001", "VER-002")}
 
 
-def _says(client: Client, number: int, *ids: str, settles: bool = True) -> tuple[SaysVersion, ...]:
+def says_version(client: Client, number: int, *ids: str, settles: bool = True) -> tuple[SaysVersion, ...]:
+    """Return that an answer says its version's text, for each of some requirements."""
     texts = client.versioned.versions
     others = tuple(text for key, text in texts.items() if key != number)
     return tuple(SaysVersion(texts[number], others, (id,), settles, _ROOTS.get(id, ())) for id in ids)
 
 
-def _open(client: Client, session: Session, number: int, *ids: str) -> Send:
+def start_on_version(client: Client, session: Session, number: int, *ids: str) -> Send:
     """Start on a version; a workflow that waits first shows its text only in the next answer."""
-    expects = _says(client, number, *ids, settles=False)
+    expects = says_version(client, number, *ids, settles=False)
     return session.start(intent=Valid(blames=ids), expects=expects).but(query=_version(number))
 
 
@@ -32,7 +33,7 @@ def each_version(client: Client) -> Scenario:
     numbers = sorted(client.versioned.versions)
     for number in numbers:
         session = client.session("versioned")
-        start = _open(client, session, number, "VER-001")
+        start = start_on_version(client, session, number, "VER-001")
         opened = yield start
         others = [other for other in numbers if other != number] or [number]
         for index, other in enumerate((None, number, *others, *others)):
@@ -41,7 +42,7 @@ def each_version(client: Client) -> Scenario:
             # A workflow that waits first shows its version only now: the first turn's, or it has none.
             late = index == 0 and not _told(client, opened)
             said = session.say(
-                intent=Valid(("VER-002",)), expects=_says(client, number, "VER-001" if late else "VER-002")
+                intent=Valid(("VER-002",)), expects=says_version(client, number, "VER-001" if late else "VER-002")
             )
             yield said.but(query=() if other is None else _version(other))
         if session.live:
@@ -59,10 +60,10 @@ def _told(client: Client, opened: Exchange) -> bool:
 def active_version(client: Client) -> Scenario:
     """Start without a version: the active one runs."""
     active, session = client.versioned.active or 0, client.session("versioned")
-    expects = _says(client, active, "VER-004", settles=False)
+    expects = says_version(client, active, "VER-004", settles=False)
     yield session.start(intent=Valid(blames=("VER-004",)), expects=expects)
     if session.live:
-        yield session.say(expects=_says(client, active, "VER-004"))
+        yield session.say(expects=says_version(client, active, "VER-004"))
 
 
 def zero_in_the_body(client: Client) -> Scenario:
@@ -72,11 +73,11 @@ def zero_in_the_body(client: Client) -> Scenario:
         if runs is None:
             continue
         session = client.session("versioned")
-        start = _open(client, session, runs, "VER-005").but(query=() if number is None else _version(number))
+        start = start_on_version(client, session, runs, "VER-005").but(query=() if number is None else _version(number))
         body = start.request.json or {}
         yield start.but(json={**body, "run_input": {**body["run_input"], "version_number": 0}})
         if session.live:
-            yield session.say(expects=_says(client, runs, "VER-005"))
+            yield session.say(expects=says_version(client, runs, "VER-005"))
         if session.live:
             yield session.stop()
 
@@ -86,11 +87,11 @@ def interleaved_versions(client: Client) -> Scenario:
     numbers = sorted(client.versioned.versions)
     sessions = [(number, client.session("versioned")) for number in (numbers if len(numbers) > 1 else numbers * 2)]
     for number, session in sessions:
-        yield _open(client, session, number, "VER-006")
+        yield start_on_version(client, session, number, "VER-006")
     for _ in range(2):
         for number, session in reversed(sessions):
             if session.live:
-                yield session.say(intent=Valid(("VER-006",)), expects=_says(client, number, "VER-006"))
+                yield session.say(intent=Valid(("VER-006",)), expects=says_version(client, number, "VER-006"))
 
 
 def malformed_version(client: Client) -> Scenario:

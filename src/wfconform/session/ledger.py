@@ -57,6 +57,22 @@ class Ledger:
         run = self._runs.get(run_id)
         return run.status if run else None
 
+    def knows(self, run_id: str) -> bool:
+        """Tell whether the run (in lower case) was seen."""
+        return run_id in self._runs
+
+    def history(self, run_id: str) -> RunHistory | None:
+        """Return what is remembered of a run, for a driver that judges ordinary turns itself; None: not seen."""
+        return self._runs.get(run_id)
+
+    def add(self, run: RunHistory) -> None:
+        """Take in a run whose first turn a driver has judged itself."""
+        self._runs[run.run_id] = run
+
+    def forget(self, run_id: str) -> None:
+        """Drop a run that nobody will ask about again; whether its id comes back is then for others to notice."""
+        self._runs.pop(run_id, None)
+
     def _one(self, seen: Observed) -> list[Finding]:
         ask, run = seen.ask, self._runs.get(seen.ask.run_id or "")
         match seen.reply:

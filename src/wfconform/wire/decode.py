@@ -118,7 +118,7 @@ def answer_of(value: Mapping[str, Any], *, date: str | None = None) -> tuple[Ans
         background=value.get("has_background_work") is True,
         raw_run_id=raw_id,
         raw_status=raw_status,
-        server_date=_epoch(date),
+        server_date=epoch(date),
     )
     return answer, [Finding("EXE-002", broken), Finding("EVT-001", bad_event)]
 
@@ -172,7 +172,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _epoch(date: str | None) -> float | None:
+def epoch(date: str | None) -> float | None:
+    """Return a Date header in epoch seconds, None when it is none."""
     try:
         parsed = parsedate_to_datetime(date) if date else None
         # A date without a zone is in UTC: HTTP knows no other.

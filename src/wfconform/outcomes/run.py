@@ -1,9 +1,10 @@
-"""What drivers produce and reports read: verdicts, evidence, one result per requirement, the run."""
+"""Verdicts, evidence, one result per requirement, and the run that holds them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from wfconform.outcomes.load import LoadOutcome
 from wfconform.requirements import Level
 
 
@@ -81,7 +82,7 @@ class Run:
 
     target: redacted description (name, base_url, roles, auth); level: what had to be tested for exit 0; started_at:
     ISO 8601, UTC; partial: judged over a selection only; interrupted: ended by the user; calls, sessions: how many were
-    made.
+    made; load: what a load run measured, None when it was none.
     """
 
     tool: Mapping[str, str]
@@ -98,6 +99,7 @@ class Run:
     sessions: int = 0
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    load: LoadOutcome | None = None
 
     @property
     def summary(self) -> dict[str, int]:
@@ -112,12 +114,19 @@ class Run:
 
     @property
     def exit_code(self) -> int:
-        """0 conforms · 1 does not · 3 could not be tested · 4 the harness failed · 130 interrupted; order 4, 1, 3."""
+        """0 conforms · 1 does not · 3 could not be tested · 4 the harness failed · 5 an SLO was missed.
+
+        130 when the user ended it; where several apply: 4, 1, 3, 5 in that order.
+        """
         codes = {problem.exit_code for problem in self.problems}
         if any(r.verdict is Verdict.ERROR for r in self.results):
             codes.add(4)
         if self.failed:
             codes.add(1)
+        if self.load is not None and not self.load.valid:
+            codes.add(3)
+        if self.load is not None and self.load.slo_missed:
+            codes.add(5)
         if self.interrupted:
             return 130
-        return next((code for code in (4, 1, 3) if code in codes), 0)
+        return next((code for code in (4, 1, 3, 5) if code in codes), 0)

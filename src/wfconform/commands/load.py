@@ -1,0 +1,284 @@
+"""`wfconform load`: resolve target and plan, run the generator as a child, watch it, judge it, report."""
+
+import asyncio
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+import wfconform
+from wfconform.commands.ending import INTERRUPTED
+from wfconform.commands.interrupts import interrupts_of
+from wfconform.commands.live import Watcher, watching
+from wfconform.commands.outputs import Outputs
+from wfconform.commands.reference_process import reference_process
+from wfconform.commands.reporting import Shown, report
+from wfconform.commands.terminal import stderr_console
+from wfconform.config import Configured, Overrides, read_environment, resolve
+from wfconform.config.profile import describe_profiles, read_profile, read_texts
+from wfconform.errors import UsageError
+from wfconform.load.child import Child, start
+from wfconform.load.job import Job, Role
+from wfconform.load.measured import Measured, Violation
+from wfconform.load.outcome import load_outcome, load_results
+from wfconform.load.plan import Plan
+from wfconform.load.profile import Changes, changed, fitted
+from wfconform.load.rolling import Miss, Watch
+from wfconform.load.slo import parse_slo
+from wfconform.outcomes import Problem, Run
+from wfconform.report.text import plain
+from wfconform.target import Target
+
+LEVEL = "load"
+MASTER_PORT = 5557
+
+
+@dataclass(frozen=True, slots=True)
+class LoadCall:
+    """What the command line asks for.
+
+    role: of this machine in a distributed run: the master waits for `expect_workers` workers and listens on
+    bind_host:master_port, a worker (of `processes` processes) joins the master at master_host:master_port.
+    """
+
+    overrides: Overrides
+    outputs: Outputs
+    profile: str = "smoke"
+    changes: Changes = field(default_factory=Changes)
+    text_file: Path | None = None
+    embedded: bool = False
+    processes: int = 1
+    role: Role = "alone"
+    expect_workers: int = 1
+    bind_host: str = "127.0.0.1"
+    master_host: str = "127.0.0.1"
+    master_port: int = MASTER_PORT
+    show_reproducers: bool = False
+    strict: bool = False
+    rerun: bool = True
+    quiet: bool = False
+    no_color: bool = False
+
+
+def load(call: LoadCall) -> int:
+    """Run a load profile against a target and report; returns the exit code of the run."""
+    plan = _planned(call)
+    _refuse_contradictions(call)
+    configured = None if call.embedded else resolve(call.overrides)
+    call.outputs.prepare()
+    if configured is not None:
+        return _run(call, configured, plan)
+    timeout_s = read_environment().timeout_s if call.overrides.timeout_s is None else call.overrides.timeout_s
+    with reference_process(timeout_s=timeout_s) as embedded:
+        return _run(call, embedded, plan)
+
+
+def list_profiles() -> int:
+    """Print a line for each shipped profile."""
+    for name, description in describe_profiles().items():
+        sys.stdout.write(f"{name:<8} {description}\n")
+    return 0
+
+
+def _planned(call: LoadCall) -> Plan:
+    changes = call.changes
+    if call.text_file is not None:
+        changes = replace(changes, texts=read_texts(call.text_file, where="--text-file"))
+    return changed(read_profile(call.profile), changes)
+
+
+def _refuse_contradictions(call: LoadCall) -> None:
+    if call.embedded and (call.overrides.target or call.overrides.config or call.overrides.about_a_target):
+        raise UsageError("--embedded and a target were both given", hint="leave one of them out")
+
+
+def _run(call: LoadCall, configured: Configured, plan: Plan) -> int:
+    target = configured.target
+    plan, left_out = fitted(plan, target.offers, asked=call.changes.mix is not None)
+    notes = [*configured.notes, *(f"the target cannot show {name}: left out of the mix" for name in left_out)]
+    begun = datetime.now(UTC).isoformat(timespec="seconds")
+    problem = asyncio.run(_first_contact(target, plan))
+    if problem is not None:
+        run = replace(_made(target, plan, begun), problems=(problem,), notes=tuple(notes))
+        return report(run, call.outputs, _shown(call))
+    _announce(call, target, plan)
+    with TemporaryDirectory(prefix="wfconform-load-") as folder:
+        measured, miss, interrupted = _carried_out(call, _job(call, target, plan, Path(folder)))
+    if measured is None:
+        return INTERRUPTED if interrupted else 0
+    run = _judged(_made(target, plan, begun), _redacted(measured, target), plan, target, miss)
+    run = replace(run, strict=call.strict, interrupted=interrupted, notes=(*notes, *run.notes))
+    return report(_rerun(call, run, target), call.outputs, _shown(call))
+
+
+async def _first_contact(target: Target, plan: Plan) -> Problem | None:
+    from wfconform.conformance.contact import first_contact
+
+    return await first_contact(target, seed=plan.seed)
+
+
+def _announce(call: LoadCall, target: Target, plan: Plan) -> None:
+    if call.quiet:
+        return
+    kind = "sessions at once" if plan.stages[0].model == "closed" else "arrivals per second"
+    most = max(max(stage.start, stage.end) for stage in plan.stages)
+    url = plain(target.access.base_url)
+    said = f"loading {url}: profile {plain(plan.profile)}, up to {most:g} {kind}, {plan.duration_s:.0f} s"
+    stderr_console(no_color=call.no_color).print(Text(f"{said}, seed {plan.seed}"), soft_wrap=True)
+
+
+# --- the generator
+
+
+def _job(call: LoadCall, target: Target, plan: Plan, folder: Path) -> Job:
+    job = Job(target=target, plan=plan, directory=folder, processes=call.processes, role=call.role)
+    if call.role == "alone":
+        return job
+    return replace(
+        job,
+        expect_workers=call.expect_workers,
+        bind_host=call.bind_host,
+        master_host=call.master_host,
+        master_port=call.master_port,
+    )
+
+
+def _carried_out(call: LoadCall, job: Job) -> tuple[Measured | None, Miss | None, bool]:
+    """Run the generator to its end; whatever happens, it is gone afterwards."""
+    console = stderr_console(no_color=call.no_color)
+    with (
+        start(job) as child,
+        watching(console, job.plan, quiet=call.quiet) as watcher,
+        _ending(child, console) as ending,
+    ):
+        miss = _follow(child, job.plan, watcher)
+        measured = None if call.role == "worker" and child.process.wait() == 0 else child.result()
+    return measured, miss, ending.asked
+
+
+@dataclass(slots=True)
+class _Ending:
+    asked: bool = False
+
+
+@contextmanager
+def _ending(child: Child, console: Console) -> Iterator[_Ending]:
+    """Have the first Ctrl-C end the run in good order; the second one unwinds everything."""
+    ending = _Ending()
+
+    def ask() -> None:
+        ending.asked = True
+        child.interrupt()
+        console.print("ending the run: open sessions are stopped, then it reports; Ctrl-C again ends at once")
+
+    with interrupts_of(ask):
+        yield ending
+
+
+def _follow(child: Child, plan: Plan, watcher: Watcher) -> Miss | None:
+    """Tell of each second; end the run at the first SLO that is missed for good, when the plan says so."""
+    watch = Watch([parse_slo(text) for text in plan.slos]) if plan.abort else None
+    missed: Miss | None = None
+    for tick in child.ticks():
+        watcher.tick(tick)
+        found = watch.take(tick) if watch and missed is None else None
+        if found is not None:
+            missed = found
+            watcher.say(f"{found.slo}: {found.said}; ending the run (--abort)")
+            child.interrupt()
+    return missed
+
+
+# --- the outcome
+
+
+def _made(target: Target, plan: Plan, begun: str) -> Run:
+    return Run(
+        tool={"name": "wfconform", "version": wfconform.__version__},
+        target=_described(target),
+        level=LEVEL,
+        seed=plan.seed,
+        started_at=begun,
+        duration_s=0.0,
+        results=(),
+    )
+
+
+def _judged(run: Run, measured: Measured, plan: Plan, target: Target, miss: Miss | None) -> Run:
+    outcome = load_outcome(measured, plan, miss=miss)
+    notes = [*measured.notes]
+    if miss is not None:
+        notes.append(f"ended after {miss.at_s:.0f} s: {miss.slo} was missed for good ({miss.said})")
+    if measured.left_open:
+        asked = "left open as asked" if plan.leave_open else "could not be stopped at the end"
+        notes.append(f"{measured.left_open} runs {asked}")
+    return replace(
+        run,
+        duration_s=round(measured.duration_s, 3),
+        results=load_results(measured, target.expected_failures),
+        calls=outcome.turns + outcome.stops + outcome.refused + outcome.failed,
+        sessions=outcome.sessions.get("started", 0),
+        notes=tuple(notes),
+        load=outcome,
+    )
+
+
+def _rerun(call: LoadCall, run: Run, target: Target) -> Run:
+    from wfconform.reproduce import rerun_failures
+
+    if run.interrupted or not call.rerun:
+        return run
+    try:
+        return asyncio.run(rerun_failures(run, target.access))
+    except KeyboardInterrupt:
+        return replace(run, notes=(*run.notes, "reproducers were not run again: interrupted"))
+
+
+def _redacted(measured: Measured, target: Target) -> Measured:
+    """Return what was measured without any secret of the target in its texts."""
+    from wfconform.conformance.record import Recorder
+
+    redact = Recorder(target.access, begun_s=0.0).redact
+
+    def clean(node: Any) -> Any:
+        match node:
+            case str():
+                return redact(node)
+            case Mapping():
+                return {key: clean(value) for key, value in node.items()}
+            case _:
+                return node
+
+    def kept(violation: Violation) -> Violation:
+        texts = {name: clean(getattr(violation, name)) for name in ("expected", "actual", "path", "reproducer")}
+        return replace(violation, **texts, turns=tuple(map(clean, violation.turns)))
+
+    return replace(
+        measured,
+        first_violations=tuple(map(kept, measured.first_violations)),
+        failures={redact(cause): count for cause, count in measured.failures.items()},
+        notes=tuple(map(redact, measured.notes)),
+    )
+
+
+def _described(target: Target) -> dict[str, object]:
+    """Return the target as reports name it: no secret in it."""
+    flows = target.workflows
+    roles = {role: flows.id_of(role) for role in ("conversation", "versioned")}
+    return {
+        "name": target.name,
+        "base_url": target.access.base_url,
+        "auth": target.access.auth,
+        "roles": {role: id for role, id in roles.items() if id is not None},
+    }
+
+
+def _shown(call: LoadCall) -> Shown:
+    return Shown(quiet=call.quiet, no_color=call.no_color, print_reproducers=call.show_reproducers)

@@ -1,0 +1,179 @@
+"""The process that makes the load, as its parent sees it: started, followed tick by tick, ended early, killed.
+
+The parent is plain CPython: Locust patches sockets at import, so it lives in a process (and a process group) of its own.
+
+    with start(Job(target, plan, Path("…"))) as child:
+        for tick in child.ticks():
+            …
+        measured = child.result()
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+import wfconform
+from wfconform.errors import HarnessError, NotTestable, UsageError, WfconformError
+from wfconform.load.encoding import API_KEY_VARIABLE, HEADERS_VARIABLE, from_json, secrets_of
+from wfconform.load.job import JOB_VARIABLE, Job, write_job
+from wfconform.load.measured import Measured, Tick
+
+POLL_S = 0.05
+TAIL = 2000  # characters of the log that an error shows
+_ENTRY = Path(__file__).with_name("entry") / "planned.py"
+_ERRORS: dict[str, type[WfconformError]] = {error.__name__: error for error in (UsageError, NotTestable, HarnessError)}
+
+
+@dataclass(slots=True)
+class Child:
+    """One generator process and what it writes. Leaving the `with` block kills what still runs."""
+
+    job: Job
+    process: "subprocess.Popen[bytes]"
+    _read: int = field(default=0, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def alive(self) -> bool:
+        """It has not ended yet."""
+        return self.process.poll() is None
+
+    def new_ticks(self) -> list[Tick]:
+        """Return the ticks written since the last call, without waiting."""
+        try:
+            with self.job.ticks_path.open("rb") as file:
+                file.seek(self._read)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return [from_json(line, Tick) for line in whole.splitlines()]
+
+    def ticks(self) -> Iterator[Tick]:
+        """Yield ticks as they come, until the generator has ended."""
+        while True:
+            running = self.alive
+            yield from self.new_ticks()
+            if not running:
+                return
+            time.sleep(POLL_S)
+
+    def interrupt(self) -> None:
+        """Ask it to end early: drain, stop open runs, write the result. A second time: without stopping runs."""
+        if self.alive:
+            os.kill(self.process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it and all of its processes at once; nothing more is written."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+    def result(self) -> Measured:
+        """Wait for the end and return what was measured.
+
+        Raises what the generator said (UsageError, NotTestable), or HarnessError with the end of its log when it died.
+        """
+        code = self.process.wait()
+        try:
+            return from_json(self.job.result_path.read_bytes(), Measured)
+        except FileNotFoundError:
+            raise _told(self.job, code) from None
+
+
+def start(job: Job, *, environment: Mapping[str, str] | None = None) -> Child:
+    """Write the job and start its process; raises UsageError when the directory cannot be written.
+
+    environment: replaces this process's own, to which the secrets of the target are added in any case.
+    """
+    if job.master_port == 0:
+        job = replace(job, master_port=_free_port())
+    for path in (job.ticks_path, job.result_path, job.error_path):
+        path.unlink(missing_ok=True)
+    write_job(job)
+    with job.log_path.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            command(job),
+            cwd=job.directory,
+            env=_environment(job, os.environ if environment is None else environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Child(job, process)
+
+
+def command(job: Job) -> list[str]:
+    """Return the command line: plain Locust on our locustfile."""
+    made = [sys.executable, "-m", "locust", "-f", str(_ENTRY), "--headless", "--only-summary", "-u", "1", "-r", "1"]
+    many = ["--processes", str(job.processes)] if job.processes > 1 else []
+    bound = ["--master-bind-host", job.bind_host, "--master-bind-port", str(job.master_port)]
+    reached = ["--master-host", job.master_host, "--master-port", str(job.master_port)]
+    match job.role:
+        case "master":
+            return [*made, "--master", "--expect-workers", str(job.expect_workers), *bound]
+        case "worker":
+            return [*made[:6], "--worker", *many, *reached]
+        case _:
+            return [*made, *many, *bound, *reached] if many else made
+
+
+def _environment(job: Job, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the child's environment: nothing of the user's Locust settings, our own code, the secrets of the target."""
+    kept = {
+        name: value
+        for name, value in given.items()
+        if not name.startswith("LOCUST_") and name not in (API_KEY_VARIABLE, HEADERS_VARIABLE)
+    }
+    package = str(Path(wfconform.__file__).resolve().parent.parent)
+    paths = [package, *(entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry)]
+    return {
+        **kept,
+        **secrets_of(job.target),
+        "HOME": str(job.directory),  # Locust reads ~/.locust.conf
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        JOB_VARIABLE: str(job.path.resolve()),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def _told(job: Job, code: int) -> WfconformError:
+    """Return what the generator said of itself, or what is left of it in the log."""
+    try:
+        said: dict[str, Any] = msgspec.json.decode(job.error_path.read_bytes())
+        kind = _ERRORS.get(said["kind"], HarnessError)
+        return kind(said["message"], hint=said["hint"])
+    except (FileNotFoundError, ValueError, LookupError):
+        pass
+    ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    tail = job.log_path.read_text("utf-8", "replace")[-TAIL:].strip() if job.log_path.exists() else ""
+    return HarnessError(f"the load generator {ended} without a result", hint=f"its log ends:\n{tail}" if tail else "")

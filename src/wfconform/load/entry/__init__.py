@@ -1,0 +1,1 @@
+"""Locust files that the parent starts; not imported by it."""
