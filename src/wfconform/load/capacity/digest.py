@@ -23,6 +23,8 @@ _LAG_SHARE = 0.1
 _ACHIEVED = 0.98
 _LEAST_RATIO = 1e-6
 _PILES_UP = 1.1
+_KEEPS_UP = 0.98
+"""In the open model the target does not keep up when surely fewer turns end than this share of those due."""
 _CLEARLY_BEYOND = math.log(1.25)
 _T_999 = 4.6
 """Two-sided 99.9 % for nine seconds and more: the price of looking each second."""
@@ -36,6 +38,7 @@ def digest(measured: Measured, wanted: StepWanted, objectives: Sequence[Objectiv
     judged = tuple(objective.judge(fair) for objective in objectives)
     ticks = [tick for tick in measured.series if tick.phase == "steady"]
     rate, rate_error = _rate(measured, ticks)
+    due = wanted.level * settings.turns_per_session
     worst, excess, excess_error = _excess(judged, objectives, ticks)
     return StepResult(
         level=wanted.level,
@@ -59,7 +62,7 @@ def digest(measured: Measured, wanted: StepWanted, objectives: Sequence[Objectiv
         violations=tuple(sorted((id, count) for id, count in measured.violations.items() if count)),
         failed=measured.failed,
         refused=measured.refused,
-        piling_up=settings.arrivals and _piles_up(ticks),
+        piling_up=settings.arrivals and (_piles_up(ticks) or rate + rate_error < _KEEPS_UP * due),
         unfit=next((reason for check in _UNFIT if (reason := check(measured, wanted, settings))), ""),
     )
 

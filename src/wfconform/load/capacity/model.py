@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from wfconform.load.capacity.values import Estimate, StepResult
-from wfconform.outcomes_capacity import FittedModel, ModelPart
+from wfconform.outcomes.capacity import FittedModel, ModelPart
 
 LEAST_LEVELS = 5
 LEAST_R_SQUARED = 0.95
@@ -27,6 +27,8 @@ _DRAWS, _SEED = 2000, 7
 _ERROR_FLOOR = 0.01
 _ALIKE = 2.0
 _CURVE = 60
+_CONTENTION = "contention is the limit, not coherency"
+_NAMES = {"queue": "a closed queue of fixed capacity", "usl": "the Universal Scalability Law"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,17 +209,16 @@ def _curve(model: FittedModel, low: float, high: float) -> tuple[tuple[float, fl
 
 
 def _explained(best: FittedModel, fits: Sequence[FittedModel]) -> str:
-    """Say in a sentence what limits the target, and how sure that is."""
-    others = [found.aicc - best.aicc for found in fits if found.name != best.name]
-    gap = min(others, default=math.inf)
+    """Say what limits the target, and how sure that is."""
+    gap = min((found.aicc - best.aicc for found in fits if found.name != best.name), default=math.inf)
     sure = "the other law explains it as well" if gap < _ALIKE else f"AICc better by {gap:.1f}"
-    cause = "a fixed capacity is the limit (contention), not coherency" if best.name == "queue" else _usl_cause(best)
-    return f"{cause} ({best.name}, R² {best.r_squared:.3f}, {sure})"
+    cause = _CONTENTION if best.name == "queue" else _usl_cause(best)
+    return f"{cause}: {_NAMES[best.name]} explains the throughput (R² {best.r_squared:.3f}, {sure})"
 
 
 def _usl_cause(best: FittedModel) -> str:
     low, _ = best.intervals["coherency"]
     falls = best.parameters["peak_sessions"] < best.bears_up_to / BEARS
     if low > 0 and falls:
-        return "coherency is the limit: past its peak, throughput falls"
-    return "contention is the limit, not coherency"
+        return "coherency is the limit, throughput falls past its peak"
+    return _CONTENTION

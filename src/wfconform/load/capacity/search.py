@@ -291,7 +291,8 @@ def _wanted(state: _State, level: float, purpose: Purpose) -> StepWanted:
 
 
 def _edge_s(state: _State) -> tuple[float, float]:
-    least_s = min(max(state.left_s / 12, _EDGE_S[0]), _EDGE_S[1])
+    slower = 2 if state.settings.arrivals else 1  # a queue that grows without end grows slowly near the edge
+    least_s = min(max(slower * state.left_s / 12, slower * _EDGE_S[0]), _EDGE_S[1])
     return least_s, 2 * least_s
 
 

@@ -58,7 +58,8 @@ class Settings:
 
     tolerance: half the interval's width, as a share of its middle, at which the search is content; budget_s: load
     time, counted from the durations that steps report; think_s: mean think time, which sets how long a step warms up;
-    scaled: some objective has a margin, so there is an edge beyond the point where throughput stops growing.
+    scaled: some objective has a margin, so there is an edge beyond the point where throughput stops growing;
+    turns_per_session: with arrivals, how many turns each is to make, 0 when that is open.
     """
 
     max_level: float
@@ -69,6 +70,7 @@ class Settings:
     arrivals: bool = False
     samples: int = 100
     scaled: bool = True
+    turns_per_session: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
