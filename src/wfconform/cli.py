@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn, ParamSpec
 import typer
 
 from wfconform import __version__
-from wfconform.commands import load_options
+from wfconform.commands import capacity_options, load_options
 from wfconform.commands.ending import exit_code_of
 
 _TARGET, _JUDGED, _REPORTS, _RUN = "The target", "What is judged", "Reports", "The run"
@@ -249,6 +249,9 @@ def check(
 
 
 app.command(help=load_options.HELP, epilog=load_options.EXIT_CODES)(_exits_with_its_code(load_options.load))
+app.command(help=capacity_options.HELP, epilog=capacity_options.EXIT_CODES)(
+    _exits_with_its_code(capacity_options.capacity)
+)
 
 
 @app.command()

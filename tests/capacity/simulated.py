@@ -82,18 +82,14 @@ class Queue:
 
 @dataclass(frozen=True)
 class Shared:
-    """A processor that all share, its rate by the Universal Scalability Law of how many are in it (no think time: N)."""
+    """A processor that all share, its rate by the Universal Scalability Law of how many are in it."""
 
     alone_per_s: float
     contention: float
     coherency: float
 
     def rate(self, inside: int) -> float:
-        return (
-            self.alone_per_s
-            * inside
-            / (1 + self.contention * (inside - 1) + self.coherency * inside * (inside - 1))
-        )
+        return self.alone_per_s * inside / (1 + self.contention * (inside - 1) + self.coherency * inside * (inside - 1))
 
     @property
     def peak(self) -> tuple[float, float]:
@@ -265,7 +261,7 @@ def exact_throughput(level: int, servers: int, service_s: float, think_s: float)
 def exact_beyond(level: int, servers: int, service_s: float, think_s: float, limit_s: float) -> float:
     """Return the share of turns that take longer than a limit: an arrival sees the system with one session less.
 
-    With k servers free it takes a service; with m turns ahead in the queue, m + 1 departures at full rate and a service.
+    With k servers free it takes a service; with m turns ahead in the queue, m + 1 departures and a service.
     """
     from scipy.stats import gamma
 

@@ -108,7 +108,7 @@ class Capacity:
 
     @property
     def exit_code(self) -> int:
-        """0 determined · 1 an invariant broke at the least load · 3 not determined · 5 an SLO missed at the least load."""
+        """0 determined · 1, 5 an invariant breaks, an SLO is missed at the least load · 3 not determined · 130."""
         if self.interrupted:
             return 130
         if self.sessions is not None and self.sessions > 0:

@@ -128,7 +128,8 @@ def _held(capacity: Capacity) -> str:
     limits = [said for slo in capacity.slo if (said := _limit(slo.expression))]
     at = f" at {' and '.join(limits)}" if limits else ""
     if not capacity.sessions:
-        cause = f"{', '.join(capacity.broken)} broke" if capacity.limited_by == "invariant" else "an objective is missed"
+        invariant = capacity.limited_by == "invariant"
+        cause = f"{', '.join(capacity.broken)} broke" if invariant else "an objective is missed"
         return f"no concurrent session{at}: {cause} at the least load"
     noun = "sessions per second" if capacity.unit == "sessions/s" else "concurrent sessions"
     kept = "with no invariant broken"

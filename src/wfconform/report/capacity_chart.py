@@ -39,7 +39,8 @@ def _throughput(axes: "Axes", capacity: Capacity, steps: "Sequence[CapacityStep]
     errors = [step.turns_per_s_error for step in steps]
     axes.errorbar(levels, rates, yerr=errors, fmt="o", markersize=4, color=charts._SERIES[0], label="measured")
     if capacity.model.curve:
-        axes.plot(*zip(*capacity.model.curve, strict=True), color=charts._SERIES[1], label=f"fit: {capacity.model.best}")
+        curve = zip(*capacity.model.curve, strict=True)
+        axes.plot(*curve, color=charts._SERIES[1], label=f"fit: {capacity.model.best}")
     if capacity.saturation_turns_per_s is not None:
         axes.axhline(
             capacity.saturation_turns_per_s, color=charts._SERIES[2], linestyle=(0, (1.5, 1.5)), label="saturation"

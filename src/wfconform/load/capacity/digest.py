@@ -1,4 +1,4 @@
-"""A step's measurements as what the search is told: rates with their errors, objectives, and whether it bears judgement."""
+"""A step's measurements as what the search is told: rates with errors, objectives, and whether it bears judgement."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -128,39 +128,39 @@ def _piles_up(ticks: Sequence[Tick]) -> bool:
     return middle >= 2 and not steady.alike(first, second) and fmean(second) > _PILES_UP * fmean(first)
 
 
-def _no_turns(measured: Measured, wanted: StepWanted, settings: Settings) -> str:
+def _no_turns(measured: Measured, _wanted: StepWanted, _settings: Settings) -> str:
     return "" if measured.steady_turns else "no turn ended while it was measured"
 
 
-def _busy_generator(measured: Measured, wanted: StepWanted, settings: Settings) -> str:
+def _busy_generator(measured: Measured, _wanted: StepWanted, _settings: Settings) -> str:
     cpu = measured.health.cpu
     return f"the load generator was saturated (CPU {cpu:.0%})" if cpu >= SATURATED_CPU else ""
 
 
-def _lagging_generator(measured: Measured, wanted: StepWanted, settings: Settings) -> str:
+def _lagging_generator(measured: Measured, _wanted: StepWanted, _settings: Settings) -> str:
     lag_s = measured.health.loop_lag_p99_us / 1e6
     median_s = latency.of_turns(measured.latency).get_value_at_percentile(50) / 1e6
     late = lag_s > max(_LAG_FLOOR_S, _LAG_SHARE * median_s)
     return f"the load generator was late itself (event loop lag p99 {lag_s * 1000:.0f} ms)" if late else ""
 
 
-def _late_starts(measured: Measured, wanted: StepWanted, settings: Settings) -> str:
+def _late_starts(measured: Measured, _wanted: StepWanted, settings: Settings) -> str:
     asked, got = measured.health.requested_sessions, measured.health.achieved_sessions
     short = settings.arrivals and got < _ACHIEVED * asked
     return f"the load generator started only {got} of {asked} sessions" if short else ""
 
 
-def _lost_worker(measured: Measured, wanted: StepWanted, settings: Settings) -> str:
+def _lost_worker(measured: Measured, _wanted: StepWanted, _settings: Settings) -> str:
     lost = sum(row.get("state") == "lost" for row in measured.workers)
     return f"{lost} of {len(measured.workers)} load processes were lost" if lost else ""
 
 
-def _errors(measured: Measured, wanted: StepWanted, settings: Settings) -> str:
+def _errors(measured: Measured, _wanted: StepWanted, _settings: Settings) -> str:
     share = measured.failed / max(measured.turns + measured.failed, 1)
     return f"{share:.1%} of the turns failed" if share > ERRORS_ALLOWED else ""
 
 
-def _too_few(measured: Measured, wanted: StepWanted, settings: Settings) -> str:
+def _too_few(measured: Measured, wanted: StepWanted, _settings: Settings) -> str:
     few = wanted.purpose != "rise" and measured.steady_turns < LEAST_TURNS
     return f"only {measured.steady_turns} turns were measured" if few else ""
 

@@ -22,7 +22,7 @@ def undetermined(found: Found, settings: Settings) -> str:
     return next((reason for rule in RULES if (reason := rule(found, settings))), "")
 
 
-def _no_steps(found: Found, settings: Settings) -> str:
+def _no_steps(found: Found, _settings: Settings) -> str:
     return "" if found.steps else "no step was run"
 
 
@@ -41,7 +41,7 @@ def _never_broke(found: Found, settings: Settings) -> str:
     return f"every objective held up to {most:g} {_unit(settings)}: it holds at least so many; raise --max-sessions"
 
 
-def _open(found: Found, settings: Settings) -> str:
+def _open(found: Found, _settings: Settings) -> str:
     if found.edge is not None:
         return ""
     return f"the edge was not enclosed before the search ended{_held(found)}; a longer --budget may tell"
@@ -63,7 +63,7 @@ def _few(found: Found, settings: Settings) -> str:
     return f"only {turns} turns were measured near the edge, {settings.samples} are needed; raise --budget"
 
 
-def _unsteady(found: Found, settings: Settings) -> str:
+def _unsteady(found: Found, _settings: Settings) -> str:
     near = near_edge(found)
     unsteady = sum(not step.steady for step in near)
     if not near or unsteady <= _UNSTEADY * len(near):
@@ -71,7 +71,7 @@ def _unsteady(found: Found, settings: Settings) -> str:
     return f"{unsteady} of {len(near)} steps near the edge did not reach a steady state"
 
 
-def _drifting_edge(found: Found, settings: Settings) -> str:
+def _drifting_edge(found: Found, _settings: Settings) -> str:
     moved = edge.drift(found.steps)
     return "" if abs(moved) <= DRIFT else f"the edge moved by {moved:+.0%} while it was measured: the target drifts"
 

@@ -1,13 +1,13 @@
 """Two laws of throughput over concurrent sessions, fitted to all steps, and which of them explains the data.
 
-- queue: X = ((N / cycle) ** -p + C ** -p) ** (-1 / p), the bound X <= min(N / (Z + S), C) of a closed queue with its knee
-  rounded; cycle is Z + S in seconds, C turns per second, p how sharp the knee is (the bound itself: p without end).
+- queue: X = ((N / cycle) ** -p + C ** -p) ** (-1 / p), the bound X <= min(N / (Z + S), C) of a closed queue with its
+  knee rounded; cycle is Z + S in seconds, C turns per second, p how sharp the knee is (the bound itself: p without end).
 - usl: X = alone * n / (1 + contention * (n - 1) + coherency * n * (n - 1)), Gunther's Universal Scalability Law of the
   turns n that are being answered at once; by Little's law n = X * mean latency, and N = n + X * think time.
 
 Both have three parameters and are fitted by least squares to log X, steps weighted by how precisely each knows its
-rate. Goodness is R squared of log X; the laws are compared by AICc, and a gap under 2 is called none. Intervals are 95 %:
-of 2,000 draws from the parameters' normal distribution. A law is asked about nothing beyond twice the largest level
+rate. Goodness is R squared of log X; the laws are compared by AICc, and a gap under 2 is called none. Intervals are
+95 %: of 2,000 draws from the parameters' normal distribution. A law is asked about nothing beyond twice the largest level
 that was run, nor at all when R squared is under 0.95 or there are fewer than five levels.
 """
 
@@ -52,6 +52,10 @@ def _queue(n: Any, cycle_s: Any, capacity: Any, sharpness: Any) -> Any:
     return np.exp(-np.logaddexp(-sharpness * free, -sharpness * full) / sharpness)
 
 
+def _queue_derived(_think_s: float, cycle_s: Any, capacity: Any, _sharpness: Any) -> dict[str, Any]:
+    return {"knee_sessions": cycle_s * capacity}
+
+
 def _usl(n: Any, alone: Any, contention: Any, coherency: Any) -> Any:
     return alone * n / (1 + contention * (n - 1) + coherency * n * (n - 1))
 
@@ -71,7 +75,7 @@ _LAWS = (
         ("cycle_s", "capacity", "sharpness"),
         ((1e-6, 1e-6, 1.0), (1e6, 1e9, 60.0)),
         _queue,
-        lambda think_s, cycle_s, capacity, sharpness: {"knee_sessions": cycle_s * capacity},
+        _queue_derived,
         lambda n, x: (float((n / x).min()), 1.02 * float(x.max()), 4.0),
         lambda step: step.level,
     ),
@@ -93,7 +97,8 @@ def fit(steps: Sequence[StepResult]) -> ModelPart:
     usable = [step for step in steps if step.fit and step.turns_per_s > 0 and not step.refusing and not step.violations]
     levels = {step.level for step in usable}
     if len(levels) < LEAST_LEVELS:
-        return ModelPart("", f"{len(levels)} levels are too few to fit a law of throughput to ({LEAST_LEVELS} are needed)")
+        few = f"{len(levels)} levels are too few to fit a law of throughput to ({LEAST_LEVELS} are needed)"
+        return ModelPart("", few)
     fits = tuple(found for law in _LAWS if (found := _fitted(law, usable)) is not None)
     good = [found for found in fits if found.r_squared >= LEAST_R_SQUARED]
     if not good:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from wfconform.load.capacity.digest import digest, is_enough
-from wfconform.load.capacity.search import Search, known, search
+from wfconform.load.capacity.search import known, search
 from wfconform.load.capacity.values import Found, Objective, Settings, StepResult, StepWanted
 from wfconform.load.measured import Measured, Tick
 from wfconform.load.plan import Plan, Stage
@@ -38,8 +38,8 @@ def run_search(
     settings: Settings,
     *,
     recorded: Iterable[StepResult] = (),
-    starting: Callable[[StepWanted, Found], None] = lambda wanted, found: None,
-    done: Callable[[StepResult, Found], None] = lambda result, found: None,
+    starting: Callable[[StepWanted, Found], None] = lambda _wanted, _found: None,
+    done: Callable[[StepResult, Found], None] = lambda _result, _found: None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Found:
     """Search to the end, or until interrupted; recorded steps are taken as they are, as far as they reach.
@@ -76,6 +76,3 @@ def _run(
         plan_of(wanted, plan, arrivals=settings.arrivals), lambda ticks: is_enough(ticks, wanted, objectives)
     )
     return digest(measured, wanted, objectives, settings)
-
-
-__all__ = ["INTERRUPTED", "RecordingDiffers", "RunStep", "Search", "Until", "plan_of", "run_search"]

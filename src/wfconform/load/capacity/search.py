@@ -212,7 +212,7 @@ def _inside(state: _State) -> float:
 
 
 def _divided(steps: Sequence[StepResult], low: float, high: float) -> float:
-    """Return where between two levels the edge is likely: by their latencies where both have one, not too near an end."""
+    """Return where between two levels the edge is likely: by their latencies if both have one, not too near an end."""
     if low <= 0 or high <= _CLOSE * low:
         return (low + high) / 2
     ends = [[s.excess for s in steps if s.level == end and s.measures_latency and s.excess] for end in (low, high)]

@@ -63,7 +63,7 @@ def t_95(degrees: int) -> float:
 
 
 def alike(first: Sequence[float], second: Sequence[float], *, allowed: float = ALIKE_RATE) -> bool:
-    """Tell whether two stretches have the same mean, as far as it matters (`allowed`, a share) or can be told (99 %)."""
+    """Tell whether two stretches have the same mean, as far as it matters (`allowed`: a share) or shows (99 %)."""
     if len(first) < 2 or len(second) < 2:
         return True
     gap = abs(fmean(first) - fmean(second))

@@ -90,9 +90,10 @@ class StepWanted:
 class StepResult:
     """What one step showed; everything that the search, the models and the reports need, so it can be recorded.
 
-    turns_per_s with half its 95 % interval; inside: how many turns were being answered at once (Little's law); turn_ms: p50, p95, p99 corrected for omission, raw_ms uncorrected;
-    excess: log(actual / limit) of the worst objective with a scale, excess_error its standard error within the step, and
-    of a percentile the share of turns beyond the limit, and allowed; transient_s: what the steady-state test would drop;
+    turns_per_s with half its 95 % interval; inside: how many turns were being answered at once (Little's law); turn_ms:
+    p50, p95, p99 corrected for omission, raw_ms uncorrected; excess: log(actual / limit) of the worst objective with a
+    scale, excess_error its standard error within the step; beyond: of a percentile, the share of turns over the limit,
+    and what is allowed; transient_s: what the steady-state test would drop; failed, refused: of the whole step;
     unfit: why the step bears no judgement (the generator, errors, samples), or empty.
     """
 
