@@ -30,7 +30,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from tests.capacity.simulated import Shared, exact_sessions  # noqa: E402
 
-from wfconform.reference import DEVELOPMENT_KEY, describe, embedded_app, serving  # noqa: E402
+from wfconform.config import dumps  # noqa: E402
+from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, embedded_app, serving  # noqa: E402
 
 SERVERS, SERVICE_S, THINK_S, LIMIT_S = 10, 0.05, 1.0, 0.5
 LAW = Shared(20.0, 0.02, 0.004)
@@ -113,9 +114,15 @@ def searched(base_url: str, *options: str) -> dict[str, Any]:
     """Run `wfconform capacity` and return the capacity part of its report."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "capacity.json"
-        workflow = f"conversation={describe('')['workflows']['conversation']}"
-        command = ["-c", "from wfconform.cli import main; main()", "capacity", base_url, "--workflow", workflow]
-        environment = {**os.environ, "WFCONFORM_API_KEY": DEVELOPMENT_KEY, "PYTHONPATH": str(ROOT / "src")}
+        config = Path(folder) / "target.toml"
+        config.write_text(dumps(describe(base_url)))
+        command = ["-c", "from wfconform.cli import main; main()", "capacity", "--config", str(config)]
+        environment = {
+            **os.environ,
+            "WFCONFORM_API_KEY": DEVELOPMENT_KEY,
+            "WFCONFORM_SECOND_API_KEY": SECOND_DEVELOPMENT_KEY,
+            "PYTHONPATH": str(ROOT / "src"),
+        }
         more = ("--budget", f"{BUDGET_S}s", "--max-sessions", "1000", "--json", str(path), *options)
         subprocess.run([sys.executable, *command, *more], env=environment, check=False)
         found: dict[str, Any] = json.loads(path.read_text())["capacity"]

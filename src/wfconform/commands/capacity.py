@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -108,6 +108,8 @@ def _run(
     run_step: RunStep | None,
 ) -> int:
     target = configured.target
+    if "end" not in target.offers:  # no text is known that ends a conversation: sessions are left, and stopped later
+        plan = replace(plan, mix=(("abandon", 1.0),))
     record, recorded = _recorded(call, settings, objectives, plan, target)
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     if run_step is None:

@@ -2,8 +2,8 @@
 
 By regression where the objectives have a scale. For a percentile, what is fitted is the share of turns beyond the
 limit, by probit regression over log(level) (weighted by turns, with overdispersion, for turns that follow each other
-share their queue): a share is unbiased however short the step, the percentile of a short step is not. For other objectives
-log(actual / limit) is taken as a straight line. The edge is where the fitted line crosses what is allowed; the interval
+share their queue): a share is unbiased however short the step, the percentile of a short step is not. For other
+objectives log(actual / limit) is taken as a straight line. The edge is where the fitted line crosses what is allowed; the interval
 is that of inverse prediction (95 %, Student's t with as many degrees of freedom as there are steps less two). The
 scatter between steps is never taken for less than the seconds within them say, and the interval is never narrower than
 1 % either way.

@@ -1,14 +1,14 @@
 """Two laws of throughput over concurrent sessions, fitted to all steps, and which of them explains the data.
 
 - queue: X = ((N / cycle) ** -p + C ** -p) ** (-1 / p), the bound X <= min(N / (Z + S), C) of a closed queue with its
-  knee rounded; cycle is Z + S in seconds, C turns per second, p how sharp the knee is (the bound itself: p without end).
+  knee rounded; cycle is Z + S in seconds, C turns per second, p how sharp the knee is (without end: the bound itself).
 - usl: X = alone * n / (1 + contention * (n - 1) + coherency * n * (n - 1)), Gunther's Universal Scalability Law of the
   turns n that are being answered at once; by Little's law n = X * mean latency, and N = n + X * think time.
 
 Both have three parameters and are fitted by least squares to log X, steps weighted by how precisely each knows its
 rate. Goodness is R squared of log X; the laws are compared by AICc, and a gap under 2 is called none. Intervals are
-95 %: of 2,000 draws from the parameters' normal distribution. A law is asked about nothing beyond twice the largest level
-that was run, nor at all when R squared is under 0.95 or there are fewer than five levels.
+95 %: of 2,000 draws from the parameters' normal distribution. A law is asked about nothing beyond twice the largest
+level that was run, nor at all when R squared is under 0.95 or there are fewer than five levels.
 """
 
 import math

@@ -7,7 +7,7 @@ from wfconform.load.capacity.digest import digest, is_enough
 from wfconform.load.capacity.search import known, search
 from wfconform.load.capacity.values import Found, Objective, Settings, StepResult, StepWanted
 from wfconform.load.measured import Measured, Tick
-from wfconform.load.plan import Plan, Stage
+from wfconform.load.plan import Model, Plan, Stage
 
 Until = Callable[[Sequence[Tick]], bool]
 RunStep = Callable[[Plan, Until], Measured]
@@ -22,7 +22,7 @@ class RecordingDiffers(Exception):
 
 def plan_of(wanted: StepWanted, plan: Plan, *, arrivals: bool) -> Plan:
     """Return the plan of one step: the given one, with a warm-up and a steady stage at the wanted level."""
-    model = "open" if arrivals else "closed"
+    model: Model = "open" if arrivals else "closed"
     level = wanted.level
     stages = (
         Stage("warm-up", model, "warm-up", wanted.warm_up_s, level, level),

@@ -219,7 +219,7 @@ def _divided(steps: Sequence[StepResult], low: float, high: float) -> float:
     share = 0.5
     if ends[0] and ends[1] and fmean(ends[0]) < 0 < fmean(ends[1]):
         share = min(max(-fmean(ends[0]) / (fmean(ends[1]) - fmean(ends[0])), _NEAREST), 1 - _NEAREST)
-    return low * (high / low) ** share
+    return low * math.exp(share * math.log(high / low))
 
 
 def _is_cliff(steps: Sequence[StepResult]) -> bool:
