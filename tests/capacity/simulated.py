@@ -297,7 +297,7 @@ def exact_sessions(servers: int, service_s: float, think_s: float, quantile: flo
 def simulated_sessions(queue: Queue, think_s: float, quantile: float, limit_s: float) -> float:
     """Return the same for a queue that has no formula, by simulations of an hour each (about 0.3 % precise)."""
     low, high = 1.0, 2 * queue.servers * (think_s + limit_s) / queue.service_s
-    while high - low > max(0.003 * high, 0.5):
+    while high - low > max(0.003 * high, 1.0):
         level = round((low + high) / 2)
         took = [took for end, took in queue.turns(level, 600.0, think_s, random.Random(level)) if end > 30]
         holds = float(np.quantile(took, quantile)) <= limit_s

@@ -3,8 +3,8 @@
 By regression where the objectives have a scale. For a percentile, what is fitted is the share of turns beyond the
 limit, by probit regression over log(level) (weighted by turns, with overdispersion, for turns that follow each other
 share their queue): a share is unbiased however short the step, the percentile of a short step is not. For other
-objectives log(actual / limit) is taken as a straight line. The edge is where the fitted line crosses what is allowed; the interval
-is that of inverse prediction (95 %, Student's t with as many degrees of freedom as there are steps less two). The
+objectives log(actual / limit) is taken as a straight line. The edge is where the fitted line crosses what is allowed;
+the interval is that of inverse prediction (95 %, Student's t with as many degrees of freedom as there are steps less two). The
 scatter between steps is never taken for less than the seconds within them say, and the interval is never narrower than
 1 % either way.
 
@@ -162,7 +162,7 @@ def levels(steps: Sequence[StepResult]) -> tuple[list[float], list[float]]:
 
 
 def drift(steps: Sequence[StepResult]) -> float:
-    """Return by what share the edge moved from the first to the last step near it, 0 when chance explains it (99 %)."""
+    """Return by what share the edge moved from the first to the last step near it, 0 when chance explains it (99.9 %)."""
     found = by_regression(steps)
     if found is None or found.points < 6:
         return 0.0
@@ -172,7 +172,7 @@ def drift(steps: Sequence[StepResult]) -> float:
     if line is None or line.slope <= 0:
         return 0.0
     trend = line_through([(float(index), y - line.at(x), 1.0) for index, (x, y, _) in enumerate(points)])
-    if trend is None or abs(trend.slope) <= 1.6 * t_95(trend.points - 3) * trend.scatter / math.sqrt(trend.spread):
+    if trend is None or abs(trend.slope) <= 2.5 * t_95(trend.points - 3) * trend.scatter / math.sqrt(trend.spread):
         return 0.0
     return -trend.slope * (len(points) - 1) / line.slope
 
