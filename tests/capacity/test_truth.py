@@ -94,11 +94,3 @@ def test_a_stall_is_judged_on_corrected_latency() -> None:
     assert long
     assert all(step.turn_ms[2] > 600 for step in long)
     assert min(step.raw_ms[1] for step in long) < 100
-
-
-def test_the_highest_rate_of_arrivals_is_found() -> None:
-    """Open model: 200 turns/s bear 40 sessions/s of five turns; the edge is within 5 % below that."""
-    found = answered(Target(TEN), arrivals=True, first_level=2.0, budget_s=400.0)
-    assert found.unit == "sessions/s"
-    assert found.sessions is not None
-    assert 37.0 <= found.sessions <= 41.0

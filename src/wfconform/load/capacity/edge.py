@@ -5,8 +5,8 @@ limit, by probit regression over log(level) (weighted by turns, with overdispers
 share their queue): a share is unbiased however short the step, the percentile of a short step is not. For other
 objectives log(actual / limit) is taken as a straight line. The edge is where the fitted line crosses what is allowed;
 the interval is that of inverse prediction (95 %, Student's t with as many degrees of freedom as there are steps less two). The
-scatter between steps is never taken for less than the seconds within them say, and the interval is never narrower than
-1 % either way.
+scatter between steps is never taken for less than the seconds within them say, and 1 % is added either way, for the
+truth is a little curved and the line is not.
 
 By bracket where no line fits (a cliff, a count that must be zero): between the largest level that held, with none below
 it that broke, and the smallest that broke, with none above it that held.
@@ -26,7 +26,8 @@ SEEN = 2
 _WINDOWS = ((0.16, 6), (0.25, 5), (0.4, 4))
 """How far from the edge, in log(level), steps are used, and how many that takes."""
 _WITHIN = 1.0
-_FLOOR = 0.01
+_MISFIT = 0.01
+"""What is added to half the interval: near the edge the truth is a little curved, the line is not."""
 _ROUNDS = 30
 _NORMAL = NormalDist()
 _FARTHEST = 3.5
@@ -99,7 +100,7 @@ def by_regression(steps: Sequence[StepResult]) -> Estimate | None:
         inside = within(usable, rough.crossing, width)
         line = fitted(inside)
         if line is not None and len(inside) >= needed and line.rises and _straddles(inside):
-            half = max(line.half_width, _FLOOR)
+            half = line.half_width + _MISFIT
             value, low, high = (math.exp(line.crossing + side * half) for side in (0, -1, 1))
             return Estimate(value, low, high, REGRESSION, line.points)
     return None

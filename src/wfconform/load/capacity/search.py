@@ -30,6 +30,8 @@ TIGHT, SPENT, NEVER_BROKE, ALL_BROKE, UNFIT, SATURATED = (
 """Why a search ended."""
 
 _RISE_S = (4.0, 10.0)
+_FIRST_S = (12.0, 15.0)
+"""Until a level has held, steps are long enough to see what comes every ten seconds."""
 _EDGE_S = (8.0, 30.0)
 _RISE_SAMPLES = 20
 _PRECISION = 0.05
@@ -274,7 +276,8 @@ def _wanted(state: _State, level: float, purpose: Purpose) -> StepWanted:
     cycle_s = state.settings.think_s + (last.raw_ms[0] / 1000 if last else 0.0)
     warm_up_s = min(max(_CYCLES[purpose] * cycle_s, state.warm_up_s, _WARM_UP_S[0]), _WARM_UP_S[1])
     state.warm_up_s = max(state.warm_up_s, _WARM_UP_S[0])
-    least_s, most_s = _RISE_S if purpose == "rise" else _edge_s(state)
+    first = all(step.broken for step in state.steps)
+    least_s, most_s = (_FIRST_S if first else _RISE_S) if purpose == "rise" else _edge_s(state)
     samples = min(_RISE_SAMPLES, state.settings.samples) if purpose == "rise" else state.settings.samples
     rate = last.turns_per_s * min(level / last.level, 1.0) if last and last.turns_per_s else level / max(cycle_s, 0.1)
     needed_s = 1.5 * samples / rate if rate > 0 else most_s
