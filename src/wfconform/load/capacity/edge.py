@@ -4,9 +4,9 @@ By regression where the objectives have a scale. For a percentile, what is fitte
 limit, by probit regression over log(level) (weighted by turns, with overdispersion, for turns that follow each other
 share their queue): a share is unbiased however short the step, the percentile of a short step is not. For other
 objectives log(actual / limit) is taken as a straight line. The edge is where the fitted line crosses what is allowed;
-the interval is that of inverse prediction (95 %, Student's t with as many degrees of freedom as there are steps less two). The
-scatter between steps is never taken for less than the seconds within them say, and 1 % is added either way, for the
-truth is a little curved and the line is not.
+the interval is that of inverse prediction (95 %, Student's t with as many degrees of freedom as there are steps less
+two). The scatter between steps is never taken for less than the seconds within them say, and 1 % is added either way,
+for the truth is a little curved and the line is not.
 
 By bracket where no line fits (a cliff, a count that must be zero): between the largest level that held, with none below
 it that broke, and the smallest that broke, with none above it that held.
