@@ -163,7 +163,7 @@ def levels(steps: Sequence[StepResult]) -> tuple[list[float], list[float]]:
 
 
 def drift(steps: Sequence[StepResult]) -> float:
-    """Return by what share the edge moved from the first to the last step near it, 0 when chance explains it (99.9 %)."""
+    """Return by what share the edge moved from the first to the last step near it, 0 if chance explains it (99.9 %)."""
     found = by_regression(steps)
     if found is None or found.points < 6:
         return 0.0
