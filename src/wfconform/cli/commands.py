@@ -1,6 +1,9 @@
 """All commands, in the order of --help."""
 
 from wfconform.cli.app import EXIT_CODES, app, exits_with_its_code
+from wfconform.cli.capacity import EXIT_CODES as CAPACITY_EXIT_CODES
+from wfconform.cli.capacity import HELP as CAPACITY_HELP
+from wfconform.cli.capacity import capacity
 from wfconform.cli.check import HELP as CHECK_HELP
 from wfconform.cli.check import check
 from wfconform.cli.init import init
@@ -15,5 +18,6 @@ __all__ = ["app"]
 
 app.command(help=CHECK_HELP, epilog=EXIT_CODES)(exits_with_its_code(check))
 app.command(help=LOAD_HELP, epilog=LOAD_EXIT_CODES)(exits_with_its_code(load))
+app.command(help=CAPACITY_HELP, epilog=CAPACITY_EXIT_CODES)(exits_with_its_code(capacity))
 for _command in (serve, selftest, requirements, init):
     app.command()(exits_with_its_code(_command))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 TARGET, JUDGED, REPORTS, RUN = "The target", "What is judged", "Reports", "The run"
-LOAD, MACHINES = "The load", "Several machines"
+LOAD, SEARCH, MACHINES = "The load", "The search", "Several machines"
 
 TargetArgument = Annotated[
     str | None,

@@ -1,0 +1,184 @@
+"""Live capacity runs against loopback servers of known capacity: what is found beside what is true.
+
+Run it with `.venv/bin/python benchmarks/bench_capacity.py [NAME …]`; each run takes under three minutes of load, and it
+exits 1 when a limit is missed. Each server is the reference in a process of its own; its turns wait for one of C
+servers, in the order in which they came, and hold it for an exponential time (`queue`), take longer the more of them
+there are (`law`), or stand still for 1 s in every 10 s (`stall`). What is true: of the queue by the exact model
+(machine repairman; a session of 5 turns thinks 4 times), of the law by its formula.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from tests.capacity.simulated import Shared, exact_sessions  # noqa: E402
+
+from wfconform.config import dumps  # noqa: E402
+from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, embedded_app, serving  # noqa: E402
+
+SERVERS, SERVICE_S, THINK_S, LIMIT_S = 10, 0.05, 1.0, 0.5
+LAW = Shared(20.0, 0.02, 0.004)
+STALL_S, PERIOD_S = 1.0, 10.0
+BUDGET_S = 170
+
+
+class Slowed:
+    """Holds each turn up before it is answered; a stop passes at once."""
+
+    def __init__(self, app: ASGIApp, wait: Callable[[], Any]) -> None:
+        self.app, self.wait = app, wait
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        message = await receive()
+        if b'"stop"' not in message.get("body", b""):
+            await self.wait()
+        unread = [message]
+
+        async def again() -> Any:
+            return unread.pop() if unread else await receive()
+
+        await self.app(scope, again, send)
+
+
+def queue() -> Callable[[], Any]:
+    servers, draws = asyncio.Semaphore(SERVERS), random.Random(1)
+
+    async def wait() -> None:
+        async with servers:
+            await asyncio.sleep(draws.expovariate(1 / SERVICE_S))
+
+    return wait
+
+
+def law() -> Callable[[], Any]:
+    inside = 0
+
+    async def wait() -> None:
+        nonlocal inside
+        inside += 1
+        try:
+            await asyncio.sleep(inside / LAW.rate(inside))
+        finally:
+            inside -= 1
+
+    return wait
+
+
+def stall() -> Callable[[], Any]:
+    async def wait() -> None:
+        into = time.monotonic() % PERIOD_S
+        await asyncio.sleep(STALL_S - into if into < STALL_S else 0.005)
+
+    return wait
+
+
+def serve_child(make: Callable[[], Callable[[], Any]], pipe: Connection) -> None:
+    with serving(Slowed(embedded_app(), make())) as base_url:
+        pipe.send(base_url)
+        pipe.recv()
+
+
+@contextmanager
+def served(make: Callable[[], Callable[[], Any]]) -> Iterator[str]:
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=serve_child, args=(make, theirs))
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        ours.send("stop")
+        process.join()
+
+
+def searched(base_url: str, *options: str) -> dict[str, Any]:
+    """Run `wfconform capacity` and return the capacity part of its report."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "capacity.json"
+        config = Path(folder) / "target.toml"
+        config.write_text(dumps(describe(base_url)))
+        command = ["-c", "from wfconform.cli import main; main()", "capacity", "--config", str(config)]
+        environment = {
+            **os.environ,
+            "WFCONFORM_API_KEY": DEVELOPMENT_KEY,
+            "WFCONFORM_SECOND_API_KEY": SECOND_DEVELOPMENT_KEY,
+            "PYTHONPATH": str(ROOT / "src"),
+        }
+        more = ("--budget", f"{BUDGET_S}s", "--max-sessions", "1000", "--json", str(path), *options)
+        subprocess.run([sys.executable, *command, *more], env=environment, check=False)
+        found: dict[str, Any] = json.loads(path.read_text())["capacity"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    measured: float | None
+    interval: list[float] | None
+    truth: float
+    within: float
+
+    @property
+    def met(self) -> bool:
+        return self.measured is not None and abs(self.measured - self.truth) <= self.within * self.truth
+
+
+def bench_queue() -> list[Row]:
+    with served(queue) as url:
+        found = searched(url, "--slo", f"turn.p95 < {LIMIT_S * 1000:g}ms", "--think", f"{THINK_S:g}s")
+    truth = exact_sessions(SERVERS, SERVICE_S, THINK_S * 4 / 5, 0.95, LIMIT_S)
+    saturation = found["saturation_turns_per_s"], found["saturation_interval"], SERVERS / SERVICE_S, 0.05
+    return [
+        Row("queue: saturation, turns/s", *saturation),
+        Row("queue: sessions at p95 < 500 ms", found["sessions"], found["sessions_interval"], truth, 0.05),
+    ]
+
+
+def bench_law() -> list[Row]:
+    with served(law) as url:
+        found = searched(url, "--think", "0s", "--max-sessions", "200")
+    return [Row("law: peak, turns/s", found["saturation_turns_per_s"], found["saturation_interval"], LAW.peak[1], 0.10)]
+
+
+def bench_stall() -> list[Row]:
+    """Show that a stall is judged: uncorrected, p99 would hold at the least load; corrected, it does not."""
+    with served(stall) as url:
+        found = searched(url, "--slo", "turn.p99 < 500ms", "--think", "50ms", "--max-sessions", "32")
+    return [Row("stall: sessions at p99 < 500 ms", found["sessions"], found["sessions_interval"], 0.0, 0.0)]
+
+
+BENCHES = {"queue": bench_queue, "law": bench_law, "stall": bench_stall}
+
+
+def main(names: list[str]) -> int:
+    rows = [row for name in names or BENCHES for row in BENCHES[name]()]
+    print(f"{'':<36}{'found':>10}{'95 % interval':>22}{'true':>10}{'within':>9}")
+    for row in rows:
+        found = "none" if row.measured is None else f"{row.measured:.4g}"
+        interval = "" if row.interval is None else f"{row.interval[0]:.4g} to {row.interval[1]:.4g}"
+        verdict = "ok" if row.met else "MISSED"
+        print(f"{row.name:<36}{found:>10}{interval:>22}{row.truth:>10.4g}{row.within:>9.0%}  {verdict}")
+    return 0 if all(row.met for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

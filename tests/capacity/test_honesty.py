@@ -1,0 +1,117 @@
+"""When there is no answer, the reason is told, and no number."""
+
+import pytest
+from tests.capacity.searching import TEN, answered, searched, settings_for, ten
+from tests.capacity.simulated import Queue, Target
+
+from wfconform.load.capacity.conclude import conclude
+from wfconform.load.measured import Health
+from wfconform.outcomes.capacity import Capacity
+
+
+def _says_nothing_but(found: Capacity, reason: str) -> None:
+    assert found.verdict == "not determined"
+    assert reason in found.reason
+    assert (found.sessions, found.sessions_interval, found.replicas) == (None, None, None)
+    assert found.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("health", "reason"),
+    [
+        (Health(cpu=0.97), "at 128 sessions the load generator was saturated (CPU 97%)"),
+        (Health(loop_lag_p99_us=80_000), "the load generator was late itself (event loop lag p99 80 ms)"),
+    ],
+)
+def test_a_generator_at_its_end_measures_itself(health: Health, reason: str) -> None:
+    """And the advice is more processes."""
+    target = Target(TEN, health=lambda level: health if level > 100 else Health())
+    found = answered(target, target_sessions=1000)
+    _says_nothing_but(found, reason)
+    assert "--processes" in found.reason
+
+
+def test_a_generator_that_is_only_saturated_far_beyond_changes_nothing() -> None:
+    """The edge was found with steps that it did well."""
+    found = answered(Target(TEN, health=lambda level: Health(cpu=0.95) if level > 600 else Health()))
+    assert found.verdict == "determined"
+
+
+def test_turns_that_fail_leave_the_level_unjudged() -> None:
+    """The level that held is told, as words."""
+    _says_nothing_but(
+        answered(Target(TEN, failed_from=100)), "5.0% of the turns failed (every objective held up to 64)"
+    )
+
+
+def test_an_slo_that_holds_everywhere_is_no_capacity() -> None:
+    """At --max-sessions the answer is only that it holds at least so many."""
+    _says_nothing_but(answered(Target(TEN), max_level=100.0), "every objective held up to 100 sessions")
+
+
+def test_a_budget_that_is_too_small_is_told() -> None:
+    """The edge is not enclosed."""
+    _says_nothing_but(answered(Target(TEN), budget_s=30.0), "a longer --budget may tell")
+
+
+def test_a_target_that_slows_down_meanwhile_drifts() -> None:
+    """Each step a little slower than the one before: another answer at the end than at the beginning."""
+    target = Target(TEN)
+    slower = Queue(TEN.servers, TEN.service_s, slower=lambda _at: 1 + 0.05 * len(target.calls))
+    target.model = slower
+    found = answered(target)
+    assert found.verdict == "not determined"
+    assert "drift" in found.reason or "interval" in found.reason or "enclosed" in found.reason
+
+
+def test_a_target_that_does_not_drift_is_not_accused_of_it() -> None:
+    """None of ten ordinary searches."""
+    reasons = [conclude(ten(seed), settings_for(("turn.p95 < 500ms",))).reason for seed in range(10)]
+    assert [reason for reason in reasons if "drift" in reason] == []
+
+
+def test_no_answer_has_a_number_without_its_interval() -> None:
+    """Whatever became of a search."""
+    for budget_s in (5.0, 20.0, 60.0, 120.0, 180.0):
+        found = answered(Target(TEN), budget_s=budget_s)
+        assert (found.sessions is None) == (found.sessions_interval is None)
+        assert (found.saturation_turns_per_s is None) == (found.saturation_interval is None)
+        if found.sessions is not None and found.sessions_interval is not None:
+            low, high = found.sessions_interval
+            assert low <= found.sessions <= high
+
+
+def test_the_first_break_of_an_invariant_is_an_answer() -> None:
+    """From 150 sessions on TRN-002 breaks, long before the SLO does."""
+    found = answered(Target(TEN, violations_from=150))
+    assert (found.verdict, found.limited_by, found.broken) == ("determined", "invariant", ("TRN-002",))
+    assert found.sessions_interval is not None
+    low, high = found.sessions_interval
+    assert low <= 149 <= high
+    assert high - low <= 10
+    assert found.exit_code == 0
+
+
+def test_an_invariant_that_always_breaks_is_exit_1_and_an_slo_always_missed_exit_5() -> None:
+    """Not even one session."""
+    broken, slow = answered(Target(TEN, violations_from=1)), answered(Target(TEN), ("turn.p95 < 60ms",))
+    assert (broken.sessions, broken.exit_code) == (0.0, 1)
+    assert (slow.sessions, slow.exit_code) == (0.0, 5)
+
+
+def test_a_target_that_refuses_from_a_level_on_is_limited_by_that() -> None:
+    """Its own admission limit is its capacity."""
+    found = answered(Target(TEN, refused_from=100))
+    assert (found.verdict, found.limited_by) == ("determined", "refusals")
+    assert found.sessions is not None
+    assert 94 <= found.sessions <= 99
+
+
+def test_an_interrupted_search_says_what_is_known() -> None:
+    """After five steps: no answer, all five steps, exit 130."""
+    target = Target(TEN)
+    found = searched(target, interrupted=lambda: len(target.calls) > 5)
+    told = conclude(found, settings_for(("turn.p95 < 500ms",)))
+    assert len(told.steps) == 5
+    assert told.reason.startswith("interrupted")
+    assert (told.sessions, told.exit_code) == (None, 130)
