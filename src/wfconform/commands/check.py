@@ -1,6 +1,7 @@
 """`wfconform check`: resolve the target, run the suite, write the reports, return the exit code."""
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from wfconform.conformance.options import CheckOptions, Progress
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run
 from wfconform.report import console as console_report
+from wfconform.report.redaction import redact_bodies
 from wfconform.report.text import plain
 from wfconform.reproduce import named, rerun_failures, write_scripts
 from wfconform.requirements import required_at, select
@@ -43,6 +45,7 @@ class CheckCall:
     strict: bool = False
     seed: int = 1
     concurrency: int = 8
+    redact_bodies: bool = False
     quiet: bool = False
     no_color: bool = False
 
@@ -54,23 +57,23 @@ def check(call: CheckCall) -> int:
     if call.level is not None:
         required_at(call.level)
     record = replaying.recorded(call.replay, call.only) if call.replay else None
-    configured = None if _wants_embedded(call) else resolve(call.overrides)
+    configured = None if wants_embedded(call.overrides, embedded=call.embedded) else resolve(call.overrides)
     if configured is not None and record is not None and call.overrides.target is None:
         call = replace(call, overrides=replace(call.overrides, target=record.base_url))
         configured = resolve(call.overrides)
     call.outputs.prepare()
     if configured is not None:
-        run = _run(call, configured, record, level=call.level or "core")
+        run = run_once(call, configured, record, level=call.level or "core")
         return _report(call, named(run, *replaying.key_names(call.overrides)))
-    with _embedded_reference(call.overrides) as embedded:
-        return _report(call, _run(call, embedded, record, level=call.level or "full"))
+    with embedded_reference(call.overrides) as embedded:
+        return _report(call, run_once(call, embedded, record, level=call.level or "full"))
 
 
-def _wants_embedded(call: CheckCall) -> bool:
+def wants_embedded(overrides: Overrides, *, embedded: bool) -> bool:
     """Tell whether --embedded was given; raises UsageError beside what describes another target."""
-    if call.embedded and (call.overrides.target or call.overrides.config or call.overrides.about_a_target):
+    if embedded and (overrides.target or overrides.config or overrides.about_a_target):
         raise UsageError("--embedded and a target were both given", hint="leave one of them out")
-    return call.embedded
+    return embedded
 
 
 def _patterns(option: str, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -87,7 +90,8 @@ def _refuse_empty_selection(call: CheckCall) -> None:
         raise UsageError("--only and --skip together leave nothing to test", hint="skip less, or select more")
 
 
-def _run(call: CheckCall, configured: Configured, record: replaying.Recorded | None, *, level: str) -> Run:
+def run_once(call: CheckCall, configured: Configured, record: replaying.Recorded | None = None, *, level: str) -> Run:
+    """Run the suite under progress and Ctrl-C, then the reproducers of what failed; `record`: a report to replay."""
     stderr = stderr_console(no_color=call.no_color)
     options = CheckOptions(
         level=level, only=call.only, skip=call.skip, strict=call.strict, seed=call.seed, concurrency=call.concurrency
@@ -126,6 +130,7 @@ async def _supervised(
 
 def _report(call: CheckCall, run: Run) -> int:
     """Write the files, then print; a closed pipe changes nothing about the verdict."""
+    run = redact_bodies(run, salt=os.urandom(16)) if call.redact_bodies else run
     try:
         try:
             call.outputs.write(run)
@@ -175,7 +180,7 @@ def _tell_files(call: CheckCall) -> None:
 
 
 @contextmanager
-def _embedded_reference(overrides: Overrides) -> Iterator[Configured]:
+def embedded_reference(overrides: Overrides) -> Iterator[Configured]:
     """Serve the reference on a loopback port with its development keys, and yield it as a target."""
     from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, embedded_app, serving
 

@@ -9,15 +9,20 @@ from typing import Self
 
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run
-from wfconform.report import json, junit, markdown
+from wfconform.report import json, junit, markdown, sarif
 
 STDOUT = "-"
-_RENDER: Mapping[str, Callable[[Run], str]] = {"json": json.render, "junit": junit.render, "markdown": markdown.render}
+_RENDER: Mapping[str, Callable[[Run], str]] = {
+    "json": json.render,
+    "junit": junit.render,
+    "markdown": markdown.render,
+    "sarif": sarif.render,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where each report goes, by its kind (`json`, `junit`, `markdown`); "-" is stdout."""
+    """Where each report goes, by its kind (`json`, `junit`, `markdown`, `sarif`); "-" is stdout."""
 
     paths: Mapping[str, str]
 
