@@ -4,6 +4,7 @@ from wfconform.cli.app import EXIT_CODES, app, exits_with_its_code
 from wfconform.cli.certify import certify, keygen, verify
 from wfconform.cli.check import HELP as CHECK_HELP
 from wfconform.cli.check import check
+from wfconform.cli.comparing import diff, matrix
 from wfconform.cli.init import init
 from wfconform.cli.requirements import requirements
 from wfconform.cli.selftest import selftest
@@ -12,5 +13,5 @@ from wfconform.cli.serve import serve
 __all__ = ["app"]
 
 app.command(help=CHECK_HELP, epilog=EXIT_CODES)(exits_with_its_code(check))
-for _command in (certify, verify, keygen, serve, selftest, requirements, init):
+for _command in (certify, verify, keygen, diff, matrix, serve, selftest, requirements, init):
     app.command()(exits_with_its_code(_command))
