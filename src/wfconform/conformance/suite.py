@@ -13,6 +13,7 @@ from wfconform.conformance.options import CheckOptions, Progress
 from wfconform.conformance.play import Played, Player, random_digits
 from wfconform.conformance.preflight import Verdictless, preflight
 from wfconform.conformance.record import Recorder
+from wfconform.conformance.scrub import scrubbed
 from wfconform.conformance.verdicts import problems, results
 from wfconform.errors import UsageError
 from wfconform.outcomes import Problem, Run
@@ -208,7 +209,7 @@ class _Check:
             )
         )
         calls = [exchange for played in self.played.values() for exchange in played.exchanges]
-        return Run(
+        run = Run(
             tool={"name": "wfconform", "version": wfconform.__version__},
             target=_described(self.target, self.recorder),
             level=self.options.level,
@@ -224,6 +225,7 @@ class _Check:
             problems=tuple(found),
             notes=tuple(self._notes()),
         )
+        return scrubbed(run, self.recorder.secrets)
 
     def _notes(self) -> list[str]:
         waited = sum(played.waited for played in self.played.values())
