@@ -7,7 +7,7 @@ beside the plugins of Locust and schemathesis.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,13 +84,15 @@ def pytest_collection(session: pytest.Session) -> None:
         _selected(config)
 
 
-@pytest.hookimpl(tryfirst=True)  # before -k selects, and before xdist groups
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before all others: -k selects among the items, xdist groups them
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
     """Add an item for each selected requirement when a deployment or an application is named."""
-    if not _wanted(config) or any(isinstance(item, RequirementItem) for item in items):
-        return
-    collector = RequirementCollector.from_parent(session, name="wfconform", nodeid="wfconform")
-    items.extend(collector.collect())
+    if _wanted(config) and not any(isinstance(item, RequirementItem) for item in items):
+        collector = RequirementCollector.from_parent(session, name="wfconform", nodeid="wfconform")
+        items.extend(collector.collect())
+    return (yield)
 
 
 def _wanted(config: pytest.Config) -> bool:
