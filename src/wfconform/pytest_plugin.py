@@ -1,13 +1,14 @@
 """The pytest plugin: one test item for each requirement, over a deployment (`--wf-url`, `--wf-config`) or an ASGI app.
 
-The check runs once for each process, when the first of its items runs, and all items share its result. Under xdist the
-items carry the mark `xdist_group("wfconform")`: with `--dist loadgroup` one worker gets them all, and one check is made;
-with another `--dist`, each worker that gets some makes its own. Everything is named `wf_` or `--wf-`, so that it stands
-beside the plugins of Locust and schemathesis.
+The check runs once for each session, when the first of its items runs, and all items share its result. Under xdist
+the first worker that has an item makes it, whatever `--dist` says; the others wait for it and read what came of it.
+Everything is named `wf_` or `--wf-`, so that it stands beside the plugins of Locust and schemathesis.
 """
 
+import pickle
 import threading
 from collections.abc import Callable, Generator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,6 @@ _OPTIONS = {
     "--wf-seed": ("wf_seed", "repeats texts and order (default: 1)"),
     "--wf-app": ("wf_app", "ASGI application as module:name, tested in-process"),
 }
-_GROUP = "wfconform"
 _NOTHING_FOUND = "wfconform: neither a deployment nor an application"
 _SHOWN_EVIDENCE = 2
 _TEXT_LIMIT = 400
@@ -47,8 +47,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marks."""
     config.addinivalue_line("markers", "wfconform(id): an item that is a requirement of the execute endpoint")
-    if not config.pluginmanager.hasplugin("xdist"):
-        config.addinivalue_line("markers", "xdist_group(name): run on one worker (unused without xdist)")
 
 
 class _Shared:
@@ -126,7 +124,7 @@ class RequirementCollector(pytest.Collector):
 
     def collect(self) -> Iterator["RequirementItem"]:
         """Yield an item for each requirement that is selected, and one for the run as a whole."""
-        shared = _Shared(lambda: _check(self.config))
+        shared = _Shared(lambda: _once(self.config))
         yield RequirementItem.from_parent(self, name="run", id="", shared=shared)
         for id in _selected(self.config):
             yield RequirementItem.from_parent(self, name=f"{id}", id=id, shared=shared)
@@ -139,7 +137,6 @@ class RequirementItem(pytest.Item):
         super().__init__(**kwargs)
         self.requirement = id
         self._shared = shared
-        self.add_marker(pytest.mark.xdist_group(_GROUP))
         self.add_marker(pytest.mark.wfconform(id))
         if id:
             from wfconform.requirements import catalogue
@@ -156,7 +153,7 @@ class RequirementItem(pytest.Item):
         result = next((one for one in run.results if one.id == self.requirement), None)
         _judge(result, strict=run.strict)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ARG002
         """Return what is shown: no traceback, for nobody's code is at fault."""
         from wfconform.errors import WfconformError
 
@@ -221,6 +218,33 @@ def _story(result: "RequirementResult") -> str:
 
 
 # --- the check
+
+
+def _once(config: pytest.Config) -> "Run":
+    """Make the check, or read what another worker of the same session made of it."""
+    place = _shared_place(config)
+    if place is None:
+        return _check(config)
+    from fcntl import LOCK_EX, flock
+
+    with place.with_suffix(".lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if place.exists():
+            found: Run = pickle.loads(place.read_bytes())  # noqa: S301 - written below, in a directory of our own
+            return found
+        run = _check(config)
+        place.write_bytes(pickle.dumps(run))
+        return run
+
+
+def _shared_place(config: pytest.Config) -> Path | None:
+    """Return the file that the workers of a session share, None when there are no workers or no locks."""
+    uid = getattr(config, "workerinput", {}).get("testrunuid")
+    factory = getattr(config, "_tmp_path_factory", None)
+    if uid is None or factory is None or find_spec("fcntl") is None:
+        return None
+    base: Path = factory.getbasetemp()
+    return base.parent / f"wfconform-{uid}.run"
 
 
 def _check(config: pytest.Config) -> "Run":
