@@ -13,6 +13,7 @@ from wfconform.audit import reading
 
 __all__ = ["_own_environment", "wfconform"]
 
+_ROOT = Path(__file__).parents[2]
 BAD = [*session()[:2], row(3, answer(2))]
 
 
@@ -34,6 +35,15 @@ def test_a_har_file_is_judged(wfconform: Command, name: str) -> None:
     assert f"session {RUN}" in broken.stdout
     told = next(line for line in broken.stdout.splitlines() if "TRN-002 (MUST" in line)
     assert " entry 3: " in told
+
+
+def test_the_line_in_the_documentation_is_a_recording(wfconform: Command) -> None:
+    """The example of docs/audit.md is read, and breaks no MUST."""
+    document = (_ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    line = document.partition("```json\n")[2].partition("\n```")[0]
+    told = wfconform("audit", _file("example.ndjson", line), "--json", "-")
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["exercised"]["TRN-001"] == 1
 
 
 @pytest.mark.parametrize("name", ["traffic.ndjson", "traffic.jsonl", "traffic.log"])
