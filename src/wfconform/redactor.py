@@ -4,7 +4,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 SHORTEST = 4  # characters; shorter values stand in texts by chance
@@ -22,7 +22,7 @@ class Redactor:
         values = {value for value in secrets if len(value) >= SHORTEST}
         values |= {value[:-1] for value in values if len(value) > SHORTEST}  # as wrong keys are sent
         forms = sorted({form for value in values for form in _written(value)}, key=len, reverse=True)
-        self._long = [form for form in forms if len(form) > CUT_AT_LEAST]
+        self._long = sorted({_folded(form) for form in forms if len(form) > CUT_AT_LEAST}, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, forms)), re.IGNORECASE) if forms else None
 
     def __call__(self, text: str) -> str:
@@ -33,11 +33,8 @@ class Redactor:
 
     def _without_pieces(self, text: str) -> str:
         """Take away what is left of a secret where a text was cut: its beginning at an end, its end at a beginning."""
-        spans = [
-            span
-            for form in self._long
-            for span in (*self._beginnings(text, form), *self._ends(text, form))
-        ]  # fmt: skip
+        folded = _folded(text)
+        spans = [span for form in self._long for span in (*self._beginnings(folded, form), *self._ends(folded, form))]
         for start, end in sorted(set(spans), reverse=True):
             text = f"{text[:start]}{STARS}{text[end:]}"
         return text
@@ -65,9 +62,25 @@ def _some(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
     return found if len(found) <= _PLACES else [*found[: _PLACES // 2], *found[-_PLACES // 2 :]]
 
 
+def _folded(text: str) -> str:
+    """Return a text in small letters, each in its place (`lower` alone makes some characters two)."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else "".join(char.lower()[0] for char in text)
+
+
 def _written(value: str) -> set[str]:
     """Return how a value may stand in a text."""
     in_json = json.dumps(value)[1:-1]
-    packed = base64.b64encode(value.encode()).decode().rstrip("=")
     forms = {value, in_json, in_json.replace("/", "\\/"), quote(value, safe=""), html.escape(value), repr(value)[1:-1]}
-    return forms | ({packed} if len(packed) > CUT_AT_LEAST else set())
+    return forms | {packed for packed in _packed(value.encode()) if len(packed) > CUT_AT_LEAST}
+
+
+def _packed(value: bytes) -> Iterator[str]:
+    """Yield how a value may stand within the base64 of a longer text, by where it begins in a group of three bytes.
+
+    The characters at both ends that neighbours take part in are left away.
+    """
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + value).decode().rstrip("=")
+        unsure_at_end = 1 if (before + len(value)) % 3 else 0
+        yield whole[(0, 2, 3)[before] : len(whole) - unsure_at_end]

@@ -14,10 +14,13 @@ KEY, SECOND_KEY = "sk-live-first+/0123456789abcdef", "sk-live-second-9876543210f
 _INSIDE = {f"Bearer {KEY}".encode(): b"Bearer key-one", f"Bearer {SECOND_KEY}".encode(): b"Bearer key-two"}
 
 
+Says = Callable[[dict[str, str], str], dict[str, Any]]
+
+
 class Echoing:
     """A conforming server whose answers carry, as far as they are JSON objects, whatever `says` makes of a request."""
 
-    def __init__(self, says: Callable[[dict[str, str], str], dict[str, Any]], *, status: int | None = None) -> None:
+    def __init__(self, says: Says, *, status: int | None = None) -> None:
         self._app = CONFORMING[0].make()
         self._says, self._status = says, status
 
@@ -79,4 +82,15 @@ def leaks(sent: dict[str, str], asked: str) -> dict[str, Any]:
         "next_input_hint": {"type": padded, "cookie": words},
         "detail": words * 40,
         words: words,
+    }
+
+
+def padded(sent: dict[str, str], asked: str) -> dict[str, Any]:
+    """Give the headers away where bodies, messages and titles are cut, at places that differ from call to call."""
+    words = " ".join(in_every_form(sent))
+    return {
+        "pad": "z" * (7900 - len(asked) % 97),
+        "detail": words * 50,
+        "status": "x" * (60 + len(asked) % 60) + words,
+        "next_input_hint": None,
     }

@@ -14,7 +14,7 @@ import pytest
 from tests.certificate.bundles import a_call, runs
 from tests.cli.conftest import Command, _own_environment, wfconform
 from tests.cli.faked import CONVERSATION
-from tests.secrecy.echoing import COOKIE, KEY, SECOND_KEY, Echoing, leaks
+from tests.secrecy.echoing import COOKIE, KEY, SECOND_KEY, Echoing, Says, leaks, padded
 from tests.servers.target import describe
 
 from wfconform.commands.certify import bundle
@@ -37,9 +37,14 @@ def _found_in(text: str) -> set[str]:
     return {
         piece
         for secret in PLANTED
-        for piece in (secret, secret[:PIECE + 3], secret[-PIECE - 3:])
+        for piece in (secret, secret[:PIECE + 3], secret[-PIECE - 3:], *_in_base64(secret))
         if piece.lower() in lowered
     }  # fmt: skip
+
+
+def _in_base64(secret: str) -> list[str]:
+    """Return how the secret looks in base64, alone and after `Bearer `."""
+    return [base64.b64encode(f"{before}{secret}".encode()).decode()[10:-4] for before in ("", "Bearer ")]
 
 
 @pytest.fixture
@@ -58,10 +63,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield url
 
 
-def test_nothing_that_a_check_writes_holds_a_secret(wfconform: Command, server: str) -> None:
+@pytest.mark.parametrize(("says", "only"), [(leaks, "EXE,STS,TRN-001,AUT-004"), (padded, "TRN,AUT,RUN")])
+def test_nothing_that_a_check_writes_holds_a_secret(wfconform: Command, server: str, says: Says, only: str) -> None:
     """A server that echoes keys and headers into every field: no report, script or line of the console has them."""
     outputs = ("--json", "r.json", "--junit", "r.xml", "--markdown", "r.md", "--sarif", "r.sarif", "--show-reproducers")
-    done = wfconform("check", "--config", "t.toml", "--only", "EXE,STS,TRN-001,AUT-004", *outputs, "--no-rerun")
+    with serving(Echoing(says)) as url:
+        done = wfconform("check", url, "--config", "t.toml", "--only", only, *outputs, "--no-rerun")
     assert done.exit_code == 1, done.output
     assert "***" in done.output
     artefacts = {"console": done.output} | {str(one): one.read_text() for one in Path().rglob("*") if one.is_file()}
@@ -182,6 +189,7 @@ def test_a_secret_that_was_cut_is_found_at_the_cut() -> None:
         assert KEY[:6] not in redact(f"said: {KEY[:length]}… and more")
         assert KEY[:6] not in redact(f"said: '{KEY[:length]}'")
         assert KEY[-6:] not in redact(f"…{KEY[-length:]} and more")
+        assert KEY[:6].upper() not in redact(f"İ said: {KEY[:length].upper()}")
 
 
 def test_a_text_without_secrets_stays_as_it_is() -> None:

@@ -40,12 +40,14 @@ SECRET_HEADERS = frozenset(
 
 
 def secrets_of(headers: Iterator[tuple[str, str]]) -> tuple[str, ...]:
-    """Return the credentials in some headers: whole values, tokens after a scheme, values of cookies."""
+    """Return the credentials in some headers: whole values, what follows a scheme, values of cookies."""
     found: list[str] = []
     for name, value in headers:
         if name.lower() in SECRET_HEADERS:
-            found += [value, *value.split(" ")]
-            found += [part.partition("=")[2] for part in value.split(";")]
+            cookies = value.split(";")[
+                : 1 if name.lower() == "set-cookie" else None
+            ]  # what follows is Path=/ and the like
+            found += [value, value.partition(" ")[2], *(part.partition("=")[2] for part in cookies)]
     return tuple(dict.fromkeys(part.strip() for part in found if len(part.strip()) > _SHORTEST))
 
 

@@ -14,7 +14,11 @@ SHORTEST_IN_SCRIPT = 8  # characters; a script whose words were starred for a sh
 def scrubbed(run: Run, secrets: tuple[str, ...]) -> Run:
     """Return the run without the secrets; reproducers carry variables in their place already."""
     redact = Redactor(secrets)
-    in_script = Redactor(secret for secret in secrets if len(secret) >= SHORTEST_IN_SCRIPT)
+    long_ones = Redactor(secret for secret in secrets if len(secret) >= SHORTEST_IN_SCRIPT)
+
+    def in_script(text: str) -> str:
+        return "\n".join(map(long_ones, text.split("\n")))  # its comments are cut at the ends of lines
+
     return replace(
         run,
         target=_walked(run.target, redact),
