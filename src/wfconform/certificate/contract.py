@@ -1,18 +1,29 @@
 """What the contract is, as digests: two tools that know the same ones mean the same by an ID."""
 
+from collections.abc import Iterator
 from functools import cache
+from importlib.resources.abc import Traversable
 
 from wfconform.certificate.canonical import digest, encode
 from wfconform.requirements import catalogue
-from wfconform.shipped import read_contract
+from wfconform.shipped import contracts
 
-_FILES = ("openapi.yaml", "requirements.yaml")
+NORMATIVE = ("openapi.yaml", "requirements.yaml")
+"""What an ID means; the other files of contracts/ (fixture workflows, the report's schema) may change without it."""
 
 
 @cache
 def contract_digests() -> dict[str, str]:
-    """Return the SHA-256 of each file of the contract, its line ends as in the repository."""
-    return {name: digest(read_contract(name).encode()) for name in _FILES}
+    """Return the SHA-256 of each file of contracts/, by its path there."""
+    return dict(sorted(_digests(contracts(), "")))
+
+
+def _digests(directory: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
+    for entry in directory.iterdir():
+        if entry.is_dir():
+            yield from _digests(entry, f"{prefix}{entry.name}/")
+        else:
+            yield f"{prefix}{entry.name}", digest(entry.read_bytes())
 
 
 @cache

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from wfconform.certificate.bundle import BESIDE_THE_MANIFEST, CERTIFICATE, MANIFEST, SIGNATURE
 from wfconform.certificate.canonical import decode, digest
 from wfconform.certificate.complaints import BadBundle, Complaint
-from wfconform.certificate.contract import contract_digests, requirements_digest
+from wfconform.certificate.contract import NORMATIVE, contract_digests, requirements_digest
 from wfconform.certificate.issuing import worst_of
 from wfconform.certificate.keys import PublicKey
 from wfconform.certificate.levels import LEVELS, SEEDS_AT_LEAST
@@ -145,7 +145,8 @@ def _told(ids: Sequence[str], what: str) -> Iterator[Complaint]:
 
 def _contract(certificate: Certificate, _files: Mapping[str, bytes]) -> Iterator[Complaint]:
     known = certificate.digests.requirements == requirements_digest()
-    if not known or certificate.digests.contract != contract_digests():
+    told, ours = certificate.digests.contract, contract_digests()
+    if not known or any(told.get(name) != ours[name] for name in NORMATIVE):
         made = f"{certificate.tool.name} {certificate.tool.version}"
         yield Complaint(CERTIFICATE, f"was made by {made} for a contract that this version does not know")
 
