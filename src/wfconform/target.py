@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 JsonObject = Mapping[str, Any]
 
@@ -20,12 +20,17 @@ _TEXT_THREAD: JsonObject = MappingProxyType(
 
 
 class Secret:
-    """A string that shows itself only when asked: `repr`, `str` and format strings print stars."""
+    """A string that shows itself only when asked: `repr`, `str` and format strings print stars.
+
+    made: every value of this process, so that the last line of defence, a traceback, can leave them out.
+    """
 
     __slots__ = ("_value",)
+    made: ClassVar[set[str]] = set()
 
     def __init__(self, value: str) -> None:
         self._value = value
+        Secret.made.add(value)
 
     def reveal(self) -> str:
         """Return the value, for the wire only."""

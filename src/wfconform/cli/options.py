@@ -153,3 +153,17 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the verd
 NoColorOption = Annotated[
     bool, typer.Option("--no-color", help="No colour (as with NO_COLOR set).", rich_help_panel=REPORTS)
 ]
+RedactOption = Annotated[
+    bool,
+    typer.Option(
+        "--redact-bodies",
+        help="Texts of requests and responses become hashes in every report.",
+        rich_help_panel=REPORTS,
+    ),
+]
+SarifOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sarif", metavar="PATH", help="SARIF report for code scanning; - is stdout.", rich_help_panel=REPORTS
+    ),
+]

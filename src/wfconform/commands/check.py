@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,14 @@ from wfconform.commands import replay as replaying
 from wfconform.commands.interrupts import interrupts
 from wfconform.commands.outputs import Outputs
 from wfconform.commands.progress import progress_on
-from wfconform.commands.terminal import drop_closed_pipe, stderr_console, stdout_console
+from wfconform.commands.reporting import Shown, report
+from wfconform.commands.terminal import stderr_console
 from wfconform.config import Configured, Overrides, configure, parse_document, read_environment, resolve
 from wfconform.conformance.options import TIME_BUDGET_S, CheckOptions, Progress
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run
-from wfconform.report import console as console_report
 from wfconform.report.text import plain
-from wfconform.reproduce import named, rerun_failures, write_scripts
+from wfconform.reproduce import named, rerun_failures
 from wfconform.requirements import required_at, select
 from wfconform.target import Target
 
@@ -47,6 +46,7 @@ class CheckCall:
     examples: int = 0
     explore: int = 0
     time_budget_s: float = TIME_BUDGET_S
+    redact_bodies: bool = False
     quiet: bool = False
     no_color: bool = False
 
@@ -60,23 +60,23 @@ def check(call: CheckCall) -> int:
     if call.level is not None:
         required_at(call.level)
     record = replaying.recorded(call.replay, call.only) if call.replay else None
-    configured = None if _wants_embedded(call) else resolve(call.overrides)
+    configured = None if wants_embedded(call.overrides, embedded=call.embedded) else resolve(call.overrides)
     if configured is not None and record is not None and call.overrides.target is None:
         call = replace(call, overrides=replace(call.overrides, target=record.base_url))
         configured = resolve(call.overrides)
     call.outputs.prepare()
     if configured is not None:
-        run = _run(call, configured, record, level=call.level or "core")
+        run = run_once(call, configured, record, level=call.level or "core")
         return _report(call, named(run, *replaying.key_names(call.overrides)))
-    with _embedded_reference(call.overrides) as embedded:
-        return _report(call, _run(call, embedded, record, level=call.level or "full"))
+    with embedded_reference(call.overrides) as embedded:
+        return _report(call, run_once(call, embedded, record, level=call.level or "full"))
 
 
-def _wants_embedded(call: CheckCall) -> bool:
+def wants_embedded(overrides: Overrides, *, embedded: bool) -> bool:
     """Tell whether --embedded was given; raises UsageError beside what describes another target."""
-    if call.embedded and (call.overrides.target or call.overrides.config or call.overrides.about_a_target):
+    if embedded and (overrides.target or overrides.config or overrides.about_a_target):
         raise UsageError("--embedded and a target were both given", hint="leave one of them out")
-    return call.embedded
+    return embedded
 
 
 def _patterns(option: str, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -93,7 +93,8 @@ def _refuse_empty_selection(call: CheckCall) -> None:
         raise UsageError("--only and --skip together leave nothing to test", hint="skip less, or select more")
 
 
-def _run(call: CheckCall, configured: Configured, record: replaying.Recorded | None, *, level: str) -> Run:
+def run_once(call: CheckCall, configured: Configured, record: replaying.Recorded | None = None, *, level: str) -> Run:
+    """Run the suite under progress and Ctrl-C, then the reproducers of what failed; `record`: a report to replay."""
     stderr = stderr_console(no_color=call.no_color)
     options = CheckOptions(
         level=level,
@@ -140,57 +141,18 @@ async def _supervised(
 
 
 def _report(call: CheckCall, run: Run) -> int:
-    """Write the files, then print; a closed pipe changes nothing about the verdict."""
-    try:
-        try:
-            call.outputs.write(run)
-            _write_scripts(call, run)
-        finally:
-            make = stderr_console if call.outputs.takes_stdout else stdout_console
-            console = make(no_color=call.no_color)
-            _show(call, run, console)
-            _tell_files(call)
-            console.file.flush()
-    except BrokenPipeError:
-        drop_closed_pipe()
-    return run.exit_code
-
-
-def _show(call: CheckCall, run: Run, console: Console) -> None:
-    if call.replay:
-        replaying.show(run, console)
-    else:
-        instead = None if call.show_reproducers else partial(_where, call)
-        console_report.show(run, console, quiet=call.quiet, reproducers=instead)
-
-
-def _where(call: CheckCall, id: str) -> str:
-    """Say where a requirement's reproducer is, or how to get it."""
-    path = call.outputs.files.get("json")
-    if path is None:
-        return "--show-reproducers prints the script, --json PATH writes it"
-    return str(Path(path).with_suffix(".repro") / f"{id}.sh")
-
-
-def _write_scripts(call: CheckCall, run: Run) -> None:
-    """Write the reproducers beside the JSON report."""
-    path = call.outputs.files.get("json")
-    if path is not None and (Path(path).is_file() or not Path(path).exists()):
-        try:
-            write_scripts(run, Path(path))
-        except OSError as error:
-            raise UsageError(f"--json: cannot write the reproducers beside {path}: {error.strerror}") from None
-
-
-def _tell_files(call: CheckCall) -> None:
-    """Say where the report files are."""
-    stderr = stderr_console(no_color=call.no_color)
-    for kind, path in call.outputs.files.items():
-        stderr.print(Text(f"{kind} report: {plain(path)}"), soft_wrap=True)
+    shown = Shown(
+        quiet=call.quiet,
+        no_color=call.no_color,
+        print_reproducers=call.show_reproducers,
+        redact=call.redact_bodies,
+        instead=replaying.show if call.replay else None,
+    )
+    return report(run, call.outputs, shown)
 
 
 @contextmanager
-def _embedded_reference(overrides: Overrides) -> Iterator[Configured]:
+def embedded_reference(overrides: Overrides) -> Iterator[Configured]:
     """Serve the reference on a loopback port with its development keys, and yield it as a target."""
     from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, embedded_app, serving
 

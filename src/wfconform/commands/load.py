@@ -61,6 +61,7 @@ class LoadCall:
     master_host: str = "127.0.0.1"
     master_port: int = MASTER_PORT
     show_reproducers: bool = False
+    redact_bodies: bool = False
     strict: bool = False
     rerun: bool = True
     quiet: bool = False
@@ -281,4 +282,6 @@ def _described(target: Target) -> dict[str, object]:
 
 
 def _shown(call: LoadCall) -> Shown:
-    return Shown(quiet=call.quiet, no_color=call.no_color, print_reproducers=call.show_reproducers)
+    return Shown(
+        quiet=call.quiet, no_color=call.no_color, print_reproducers=call.show_reproducers, redact=call.redact_bodies
+    )

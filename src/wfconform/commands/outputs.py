@@ -9,7 +9,7 @@ from typing import Self
 
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run
-from wfconform.report import csv, html, json, junit, markdown
+from wfconform.report import csv, html, json, junit, markdown, sarif
 
 STDOUT = "-"
 _RENDER: Mapping[str, Callable[[Run], str]] = {
@@ -18,12 +18,13 @@ _RENDER: Mapping[str, Callable[[Run], str]] = {
     "csv": csv.render,
     "junit": junit.render,
     "markdown": markdown.render,
+    "sarif": sarif.render,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where each report goes, by its kind (`json`, `html`, `csv`, `junit`, `markdown`); "-" is stdout.
+    """Where each report goes, by its kind (`json`, `html`, `csv`, `junit`, `markdown`, `sarif`); "-" is stdout.
 
     Beside a CSV file NAME.csv goes NAME.figures.csv.
     """

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from wfconform.outcomes import Evidence, TurnRecord
+from wfconform.redactor import Redactor
 from wfconform.reproduce import reproducer
 from wfconform.scenarios.expectations import ROLE_PREFIX
 from wfconform.session import Broken, Finding
@@ -46,7 +47,8 @@ class Recorder:
         self.roles: dict[str, str] = {}
         self.established: set[str] = set()
         self._access = access
-        self._secrets = _secrets(access)
+        self.secrets = _secrets(access)
+        self.redact = Redactor(self.secrets)
         self._begun_s = begun_s
 
     def take(
@@ -64,7 +66,7 @@ class Recorder:
         """
         if finding.id.startswith(ROLE_PREFIX):
             if finding.broken:
-                said = f"{self.redact(finding.broken.actual)}, expected {finding.broken.expected}"
+                said = self.redact(f"{finding.broken.actual}, expected {finding.broken.expected}")
                 self.roles.setdefault(finding.id.removeprefix(ROLE_PREFIX), said)
             return False
         record = self.records.setdefault(finding.id, Record())
@@ -96,12 +98,6 @@ class Recorder:
         record = self.records.get(id, Record())
         return sorted({root for roots in record.broken for root in roots} & self.established)
 
-    def redact(self, text: str) -> str:
-        """Replace every secret of the run."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
     def _evidence(
         self, id: str, broken: Broken, exchange: Exchange, scenario: str, log: Sequence[Exchange]
     ) -> Evidence:
@@ -110,9 +106,9 @@ class Recorder:
         turns = session[max(0, end - TURNS_LIMIT) : end]
         again = reproducer(id, broken, exchange, log, scenario=scenario, access=self._access)
         return Evidence(
-            expected=broken.expected,
+            expected=self.redact(broken.expected),
             actual=self.redact(broken.actual),
-            path=broken.path,
+            path=self.redact(broken.path),
             scenario=scenario,
             turns=tuple(map(self.turn, turns)),
             at_turn=len(turns) - 1 if turns else None,
@@ -159,6 +155,4 @@ def _same_session(one: Exchange, other: Exchange) -> bool:
 def _secrets(access: Access) -> tuple[str, ...]:
     values: list[Secret | None] = [access.api_key, access.second_api_key, *access.headers.values()]
     values += (access.second_headers or {}).values()
-    shown = {value.reveal() for value in values if value is not None}
-    shown |= {value[:-1] for value in shown} | {value.swapcase() for value in shown}  # as wrong keys are sent
-    return tuple(sorted((value for value in shown if len(value) > 3), key=len, reverse=True))
+    return tuple(value.reveal() for value in values if value is not None)

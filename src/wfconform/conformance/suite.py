@@ -16,6 +16,7 @@ from wfconform.conformance.options import CheckOptions, Progress
 from wfconform.conformance.play import Played, Player
 from wfconform.conformance.preflight import Verdictless, preflight
 from wfconform.conformance.record import Recorder
+from wfconform.conformance.scrub import scrubbed
 from wfconform.conformance.verdicts import problems, results
 from wfconform.errors import UsageError
 from wfconform.outcomes import Problem, Run
@@ -229,7 +230,7 @@ class _Check:
         if self.generated and not self.interrupted.is_set():
             found += self.generated.problems
         calls = [exchange for played in self.played.values() for exchange in played.exchanges]
-        return Run(
+        run = Run(
             tool={"name": "wfconform", "version": wfconform.__version__},
             target=_described(self.target, self.recorder),
             level=self.options.level,
@@ -247,6 +248,7 @@ class _Check:
             problems=tuple(found),
             notes=tuple(self._notes()),
         )
+        return scrubbed(run, self.recorder.secrets)
 
     def _notes(self) -> list[str]:
         waited = sum(played.waited for played in self.played.values())

@@ -16,7 +16,7 @@ _SHOWN = (Verdict.ERROR, Verdict.FAIL, Verdict.WARN, Verdict.EXPECTED_FAILURE)
 def render(run: Run) -> str:
     """Return the report as Markdown; whatever came from the target is in code spans."""
     sections = [
-        f"## wfconform: {_prose(summary_line(run))}",
+        f"## wfconform: {prose(summary_line(run))}",
         _about(run),
         _bullets("Problems", [f"{p.message} {p.hint}".strip() for p in run.problems]),
         _load(run.load) if run.load else "",
@@ -29,10 +29,10 @@ def render(run: Run) -> str:
 
 
 def _about(run: Run) -> str:
-    target = _code(str(run.target.get("base_url", "")))
+    target = code_span(str(run.target.get("base_url", "")))
     return (
         f"Target {target} · seed {run.seed} · {run.calls} calls in {run.sessions} sessions · "
-        f"{run.duration_s:.1f} s · {_prose(exit_meaning(run))}"
+        f"{run.duration_s:.1f} s · {prose(exit_meaning(run))}"
     )
 
 
@@ -45,7 +45,8 @@ def _load(load: LoadOutcome) -> str:
         rows.append(f"| {name} | {one.count:,} | {values} |")
     latency = "\n".join(["| latency | count | p50 | p95 | p99 | max |", "|---|--:|--:|--:|--:|--:|", *rows])
     slos = [
-        f"| {_code(slo.expression)} | {'met' if slo.met else '**missed**'} | {_prose(quantity(slo.actual, slo.unit))} |"
+        f"| {code_span(slo.expression)} | {'met' if slo.met else '**missed**'} "
+        f"| {prose(quantity(slo.actual, slo.unit))} |"
         for slo in load.slo
     ]
     table = "\n".join(["| SLO | | measured |", "|---|---|--:|", *slos]) if slos else ""
@@ -67,10 +68,10 @@ def _row(result: RequirementResult) -> str:
     actual = f"{first.actual} at {first.path}" if first and first.path else first.actual if first else result.message
     cells = [
         f"**{result.id}** {requirement.level.value} {requirement.clause}",
-        f"{WORDS[result.verdict]}, {_prose(first.reproduced)}" if first and first.reproduced else WORDS[result.verdict],
-        _prose(requirement.statement),
-        _code(first.expected) if first else "",
-        _code(actual),
+        f"{WORDS[result.verdict]}, {prose(first.reproduced)}" if first and first.reproduced else WORDS[result.verdict],
+        prose(requirement.statement),
+        code_span(first.expected) if first else "",
+        code_span(actual),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -88,22 +89,23 @@ def _phases(run: Run) -> str:
         return ""
     head = "| generated phase | requests | sessions | findings | seconds | |\n|---|---|---|---|---|---|"
     rows = (
-        f"| {one.name} | {one.requests} | {one.sessions} | {one.findings} | {one.duration_s:.1f} | {_code(one.note)} |"
+        f"| {one.name} | {one.requests} | {one.sessions} | {one.findings} | {one.duration_s:.1f} "
+        f"| {code_span(one.note)} |"
         for one in run.phases
     )
     return "\n".join([head, *rows])
 
 
 def _bullets(title: str, items: list[str]) -> str:
-    return "\n".join([f"**{title}**", "", *(f"- {_prose(item)}" for item in items)]) if items else ""
+    return "\n".join([f"**{title}**", "", *(f"- {prose(item)}" for item in items)]) if items else ""
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """Escape a text of our own; an @ mentions nobody."""
     return _PUNCTUATION.sub(r"\\\1", plain(text)).replace("@", "@\u200b")
 
 
-def _code(text: str) -> str:
+def code_span(text: str) -> str:
     """Return text as a code span that survives backticks, and pipes in a table."""
     shown = clipped(text, _LIMIT).replace("|", "\\|")
     if not shown.strip():

@@ -28,12 +28,14 @@ from wfconform.session.values import (
 class Ledger:
     """All runs that were seen, by run_id in lower case.
 
-    session_ttl_s: how long an idle session lives by declaration; one idle for longer may have expired.
+    session_ttl_s: how long an idle session lives by declaration; one idle for longer may have expired. unseen_calls:
+    how many calls on a run may be missing from what is observed; nothing is judged that they could explain.
     """
 
-    def __init__(self, *, session_ttl_s: float | None = None) -> None:
+    def __init__(self, *, session_ttl_s: float | None = None, unseen_calls: int = 0) -> None:
         self._runs: dict[str, RunHistory] = {}
         self._forgotten: set[bytes] = set()
+        self._unseen_calls = unseen_calls
         self._ttl_s = float("inf") if session_ttl_s is None else session_ttl_s
 
     def observe(self, *group: Observed) -> list[Finding]:
@@ -123,7 +125,7 @@ class Ledger:
 
     def _judged(self, ask: Ask, answer: Answer, run: RunHistory | None) -> list[Finding]:
         kind = step_kind(ask.kind, run, answer)
-        before = run or RunHistory(run_id=answer.run_id or "", workflow_id=ask.workflow_id, credential=ask.credential)
+        before = run or RunHistory(answer.run_id or "", ask.workflow_id, ask.credential, pending=self._unseen_calls)
         step = Step(kind, ask, answer, before)
         findings = [*_apply(step), *_expected(ask, answer), *_intended(step), *_pending(step)]
         if run is None:

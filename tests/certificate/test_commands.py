@@ -1,0 +1,219 @@
+"""keygen, certify and verify on the command line."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.certificate.bundles import a_bundle, written
+from tests.cli.conftest import Command
+from tests.cli.faked import CONVERSATION, Suite
+from tests.report.runs import UNREACHABLE, a_full_run
+
+from wfconform.outcomes import Problem, Verdict
+
+CERTIFY = ("certify", "--embedded", "--vendor", "ACME", "--product", "Flow", "--version", "2.1", "--quiet")
+
+
+@pytest.fixture
+def key(wfconform: Command) -> str:
+    assert wfconform("keygen", "--out", "acme").exit_code == 0
+    return "acme"
+
+
+def test_keygen_writes_a_pair_that_only_its_owner_can_sign_with(wfconform: Command) -> None:
+    """NAME is readable by its owner alone, NAME.pub by anybody; neither is ever overwritten."""
+    assert wfconform("keygen", "--out", "keys/acme").exit_code == 0
+    assert stat.S_IMODE(Path("keys/acme").stat().st_mode) == 0o600
+    assert "PRIVATE" not in Path("keys/acme.pub").read_text()
+    before = Path("keys/acme").read_bytes()
+    again = wfconform("keygen", "--out", "keys/acme")
+    assert (again.exit_code, Path("keys/acme").read_bytes()) == (2, before)
+    assert "exists already" in again.stderr
+
+
+def test_a_signed_certificate_verifies_and_a_changed_one_does_not(wfconform: Command, suite: Suite, key: str) -> None:
+    """From keygen over certify to verify; then one byte of a report is changed, and named."""
+    made = wfconform(*CERTIFY, "--out", "bundle", "--key", key)
+    assert made.exit_code == 0, made.output
+    assert "CERTIFIED at level full: ACME Flow 2.1" in made.stdout
+    good = wfconform("verify", "bundle", "--key", "acme.pub")
+    assert (good.exit_code, good.stdout.splitlines()[-1]) == (0, "VALID")
+    report = Path("bundle/evidence/seed-2.json")
+    report.write_text(report.read_text().replace('"calls": 40', '"calls": 41'))
+    bad = wfconform("verify", "bundle", "--key", "acme.pub")
+    assert (bad.exit_code, bad.stdout.splitlines()[-1]) == (1, "NOT VALID")
+    assert "evidence/seed-2.json: was changed" in bad.stdout
+
+
+def test_an_archive_is_written_and_verified(wfconform: Command, suite: Suite, key: str) -> None:
+    """--zip writes one archive that verifies as it is."""
+    assert wfconform(*CERTIFY, "--out", "bundle", "--key", key, "--zip").exit_code == 0
+    with zipfile.ZipFile("bundle.zip") as archive:
+        assert {"certificate.json", "signature.json", "report.json", "report.html", "junit.xml", "badge.svg"} <= set(
+            archive.namelist()
+        )
+    assert wfconform("verify", "bundle.zip", "--key", "acme.pub").exit_code == 0
+
+
+def test_three_seeds_are_run_and_named(wfconform: Command, suite: Suite) -> None:
+    """The certificate holds every seed, with the report of its run."""
+    made = wfconform(*CERTIFY, "--out", "bundle", "--seed", "4", "--seed", "5", "--seed", "6")
+    assert made.exit_code == 0, made.output
+    assert suite.options is not None
+    assert (suite.options.seed, suite.options.level) == (6, "full")
+    assert {path.name for path in Path("bundle/evidence").iterdir()} == {"seed-4.json", "seed-5.json", "seed-6.json"}
+
+
+@pytest.mark.parametrize("seeds", [("1", "2"), ("1", "1", "2"), ("1", "2", "3", "3")])
+def test_fewer_than_three_different_seeds_are_refused(wfconform: Command, suite: Suite, seeds: tuple[str, ...]) -> None:
+    """One lucky seed, named thrice, certifies nothing."""
+    asked = [part for seed in seeds for part in ("--seed", seed)]
+    assert wfconform(*CERTIFY, "--out", "bundle", *asked).exit_code == 2
+    assert suite.options is None
+
+
+def test_an_unsigned_certificate_says_so_everywhere(wfconform: Command, suite: Suite) -> None:
+    """Without a key: on the console, in the certificate, on the badge, and by verify."""
+    made = wfconform(*CERTIFY, "--out", "bundle")
+    assert "not signed" in made.stderr
+    assert json.loads(Path("bundle/certificate.json").read_text())["signed_by"] is None
+    assert "unsigned" in Path("bundle/badge.svg").read_text()
+    verified = wfconform("verify", "bundle")
+    assert (verified.exit_code, verified.stdout.splitlines()[-1]) == (0, "VALID, but not signed")
+    assert "not who wrote them" in verified.stdout
+
+
+def test_the_key_can_come_from_the_environment(
+    wfconform: Command, suite: Suite, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipeline keeps the key in a variable, its line ends written as \\n or as they are."""
+    pem = Path(key).read_text()
+    for number, value in enumerate((pem, pem.replace("\n", "\\n"))):
+        monkeypatch.setenv("WFCONFORM_SIGNING_KEY", value)
+        assert wfconform(*CERTIFY, "--out", f"bundle{number}").exit_code == 0
+        assert wfconform("verify", f"bundle{number}", "--key", "acme.pub").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "content", ["", "rubbish sk-secret", "-----BEGIN PRIVATE KEY-----\nsk-secret\n-----END PRIVATE KEY-----\n"]
+)
+def test_a_key_that_is_none_is_refused_and_not_repeated(wfconform: Command, suite: Suite, content: str) -> None:
+    """The error names the file, never what is in it; nothing is run."""
+    Path("key").write_text(content)
+    refused = wfconform(*CERTIFY, "--out", "bundle", "--key", "key")
+    assert refused.exit_code == 2
+    assert "sk-secret" not in refused.output
+    assert suite.options is None
+
+
+def test_keys_taken_for_each_other_are_told_apart(wfconform: Command, suite: Suite, key: str) -> None:
+    """Signing with the public key, or verifying with the private one, is a mistake with a hint."""
+    assert "is a public key" in wfconform(*CERTIFY, "--out", "b", "--key", "acme.pub").stderr
+    written(a_bundle(), Path("bundle"))
+    assert "is a private key" in wfconform("verify", "bundle", "--key", "acme").stderr
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "problems", "code"),
+    [
+        ({"TRN_002": Verdict.FAIL}, (), 1),
+        ({}, (UNREACHABLE,), 3),
+        ({"TRN_002": Verdict.ERROR}, (), 4),
+        ({"TRN_002": Verdict.NOT_TESTED}, (), 3),
+        ({"TRN_002": Verdict.EXPECTED_FAILURE}, (), 3),
+    ],
+)
+def test_what_does_not_pass_gets_no_certificate(
+    wfconform: Command, suite: Suite, verdicts: dict[str, Verdict], problems: tuple[Problem, ...], code: int
+) -> None:
+    """A failure, a MUST that was not tested or is expected to fail, an unreachable target: an exit code, no bundle."""
+    suite.run = replace(a_full_run(**verdicts), problems=problems)
+    refused = wfconform(*CERTIFY, "--out", "bundle")
+    assert refused.exit_code == code
+    assert "no certificate" in refused.output
+    assert not Path("bundle").exists()
+
+
+def _target_file(**tables: str) -> None:
+    Path("t.toml").write_text(
+        '[target]\nbase_url = "http://127.0.0.1:9"\napi_key_env = "ACME_API_KEY"\n'
+        f'[workflows]\nconversation = "{CONVERSATION}"\n' + "".join(tables.values())
+    )
+
+
+def test_what_the_target_file_already_rules_out_is_refused_before_any_call(
+    wfconform: Command, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A MUST that is expected to fail, or that no role can show, is told at once."""
+    monkeypatch.setenv("ACME_API_KEY", "a-long-key")
+    _target_file()
+    asked = (*(part for part in CERTIFY if part != "--embedded"), "--config", "t.toml", "--out", "bundle")
+    lacking = wfconform(*asked)
+    assert (lacking.exit_code, "the target file lacks what" in lacking.stderr) == (3, True)
+    _target_file(expected='[expected_failures]\n"TRN-002" = "known"\n')
+    expected = wfconform(*asked)
+    assert (expected.exit_code, "TRN-002 is expected to fail" in expected.stderr) == (2, True)
+    assert suite.options is None
+
+
+@pytest.mark.parametrize("level", ["durable", "load", "core", "gold"])
+def test_a_level_that_cannot_be_certified_is_refused(wfconform: Command, suite: Suite, level: str) -> None:
+    """What this version cannot test all of, or what is no level of a certificate, is refused before any call."""
+    refused = wfconform(*CERTIFY, "--out", "bundle", "--level", level)
+    assert (refused.exit_code, suite.options) == (2, None)
+    assert level in refused.stderr
+
+
+def test_what_is_there_is_never_overwritten(wfconform: Command, suite: Suite) -> None:
+    """A bundle, or anything else of its name, stays as it is."""
+    Path("bundle").mkdir()
+    refused = wfconform(*CERTIFY, "--out", "bundle")
+    assert (refused.exit_code, list(Path("bundle").iterdir())) == (2, [])
+
+
+def test_a_subject_that_acts_on_terminals_is_refused(wfconform: Command, suite: Suite) -> None:
+    """A vendor's name is printable text."""
+    asked = tuple("AC\x1b[31mME" if part == "ACME" else part for part in CERTIFY)
+    assert wfconform(*asked, "--out", "bundle").exit_code == 2
+
+
+def test_a_rerun_tells_what_is_no_longer_so(wfconform: Command, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--rerun tests the target again and names each requirement that no longer passes."""
+    monkeypatch.setenv("ACME_API_KEY", "a-long-key")
+    _target_file()
+    written(a_bundle(), Path("bundle"))
+    asked = ("verify", "bundle", "--rerun", "http://127.0.0.1:9", "--config", "t.toml", "--quiet")
+    same = wfconform(*asked)
+    assert (same.exit_code, "STILL AS CERTIFIED" in same.stdout) == (0, True), same.output
+    suite.run = a_full_run(TRN_002=Verdict.FAIL)
+    other = wfconform(*asked)
+    assert (other.exit_code, "TRN-002 passed, now: fail" in other.stdout) == (1, True)
+    assert "NO LONGER AS CERTIFIED" in other.stdout
+
+
+def test_verifying_is_offline_quick_and_loads_no_client(tmp_path: Path) -> None:
+    """verify takes well below a second of processor time, and loads neither an HTTP client nor a server."""
+    written(a_bundle(), tmp_path / "bundle")
+    code = (
+        "import sys, socket\n"
+        "def refuse(*_): sys.exit('opened a socket')\n"
+        "socket.socket.connect = refuse\n"
+        "sys.argv = ['wfconform', 'verify', sys.argv[1]]\n"
+        "from wfconform.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print('exit', end.code)\n"
+        "print('loaded', {'httpx', 'uvicorn', 'starlette', 'asyncio', 'pymongo', 'matplotlib'} & set(sys.modules))"
+    )
+    before = os.times()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "bundle")], capture_output=True, text=True, timeout=60, check=False
+    )
+    after = os.times()
+    assert done.stdout.splitlines()[-2:] == ["exit 0", "loaded set()"], done.stdout + done.stderr
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 2.0
