@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -24,7 +24,10 @@ from wfconform.report import console as console_report
 from wfconform.report.text import plain
 from wfconform.reproduce import named, rerun_failures, write_scripts
 from wfconform.requirements import required_at, select
-from wfconform.target import Target
+from wfconform.target import RestartAccess, StorageAccess, Target
+
+if TYPE_CHECKING:
+    from wfconform.conformance.durability import Durability
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,10 @@ def check(call: CheckCall) -> int:
         configured = resolve(call.overrides)
     call.outputs.prepare()
     if configured is not None:
-        run = _run(call, configured, record, level=call.level or "core")
+        run = _run(call, configured, record, None, level=call.level or "core")
         return _report(call, named(run, *replaying.key_names(call.overrides)))
-    with _embedded_reference(call.overrides) as embedded:
-        return _report(call, _run(call, embedded, record, level=call.level or "full"))
+    with _embedded_reference(call.overrides) as (embedded, durability):
+        return _report(call, _run(call, embedded, record, durability, level=call.level or "full"))
 
 
 def _wants_embedded(call: CheckCall) -> bool:
@@ -87,7 +90,14 @@ def _refuse_empty_selection(call: CheckCall) -> None:
         raise UsageError("--only and --skip together leave nothing to test", hint="skip less, or select more")
 
 
-def _run(call: CheckCall, configured: Configured, record: replaying.Recorded | None, *, level: str) -> Run:
+def _run(
+    call: CheckCall,
+    configured: Configured,
+    record: replaying.Recorded | None,
+    durability: "Durability | None",
+    *,
+    level: str,
+) -> Run:
     stderr = stderr_console(no_color=call.no_color)
     options = CheckOptions(
         level=level, only=call.only, skip=call.skip, strict=call.strict, seed=call.seed, concurrency=call.concurrency
@@ -96,7 +106,7 @@ def _run(call: CheckCall, configured: Configured, record: replaying.Recorded | N
         url = plain(configured.target.access.base_url)
         stderr.print(Text(f"checking {url} at level {level}, seed {call.seed}"), soft_wrap=True)
     with progress_on(stderr, quiet=call.quiet) as progress:
-        run = asyncio.run(_supervised(configured.target, options, record, progress, stderr))
+        run = asyncio.run(_supervised(configured.target, options, record, durability, progress, stderr))
     run = replace(run, notes=configured.notes + run.notes)
     return run if run.interrupted or record or not call.rerun else _rerun(run, configured.target)
 
@@ -113,6 +123,7 @@ async def _supervised(
     target: Target,
     options: CheckOptions,
     record: replaying.Recorded | None,
+    durability: "Durability | None",
     progress: Progress | None,
     stderr: Console,
 ) -> Run:
@@ -120,8 +131,10 @@ async def _supervised(
 
     with interrupts(stderr) as interrupted:
         if record is not None:
-            return await replaying.play_again(target, record, options, progress=progress, interrupted=interrupted)
-        return await run_check(target, options, progress=progress, interrupted=interrupted)
+            return await replaying.play_again(
+                target, record, options, progress=progress, interrupted=interrupted, durability=durability
+            )
+        return await run_check(target, options, progress=progress, interrupted=interrupted, durability=durability)
 
 
 def _report(call: CheckCall, run: Run) -> int:
@@ -175,16 +188,19 @@ def _tell_files(call: CheckCall) -> None:
 
 
 @contextmanager
-def _embedded_reference(overrides: Overrides) -> Iterator[Configured]:
+def _embedded_reference(overrides: Overrides) -> Iterator[tuple[Configured, "Durability"]]:
     """Serve the reference on a loopback port with its development keys, and yield it as a target."""
-    from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, embedded_app, serving
+    from wfconform.commands.embedded import embedded_reference
+    from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, serving
 
-    app = embedded_app(api_key=DEVELOPMENT_KEY, second_api_key=SECOND_DEVELOPMENT_KEY)
+    app, durability = embedded_reference()
     keys = {"EMBEDDED_KEY": DEVELOPMENT_KEY, "EMBEDDED_SECOND_KEY": SECOND_DEVELOPMENT_KEY}
     timeout_s = read_environment().timeout_s if overrides.timeout_s is None else overrides.timeout_s
     with serving(app) as base_url:
         document = parse_document(_with_keys(describe(base_url), *keys), source="the embedded reference")
-        yield configure(document, environ=keys, overrides=Overrides(timeout_s=timeout_s))
+        embedded = configure(document, environ=keys, overrides=Overrides(timeout_s=timeout_s))
+        target = replace(embedded.target, storage=StorageAccess(), restart=RestartAccess())
+        yield replace(embedded, target=target), durability
 
 
 def _with_keys(description: Mapping[str, Any], first: str, second: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -21,6 +22,9 @@ from wfconform.report.verdicts import exit_meaning
 from wfconform.reproduce import KEY_NAME, SECOND_KEY_NAME
 from wfconform.requirements import catalogue, select
 from wfconform.target import Target
+
+if TYPE_CHECKING:
+    from wfconform.conformance.durability import Durability
 
 FAILURES = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
 _SHOWN = 300
@@ -86,6 +90,7 @@ async def play_again(
     *,
     progress: Progress | None = None,
     interrupted: asyncio.Event | None = None,
+    durability: "Durability | None" = None,
 ) -> Run:
     """Play the scenarios that a report names, with its seed and level, and judge what failed in it."""
     from wfconform.conformance import run_check
@@ -99,7 +104,7 @@ async def play_again(
         skip=(),
         scenarios=record.scenarios,
     )
-    return await run_check(target, again, progress=progress, interrupted=interrupted)
+    return await run_check(target, again, progress=progress, interrupted=interrupted, durability=durability)
 
 
 def show(run: Run, console: Console) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import wfconform
 from wfconform.conformance.admission import Admission
+from wfconform.conformance.durability import Durability, durability_of
 from wfconform.conformance.http import ASGIApp, HttpDriver, tls_context
 from wfconform.conformance.lifespan import lifespan
 from wfconform.conformance.options import CheckOptions, Progress
@@ -33,11 +34,13 @@ async def run_check(
     app: ASGIApp | None = None,
     progress: Progress | None = None,
     interrupted: asyncio.Event | None = None,
+    durability: Durability | None = None,
 ) -> Run:
     """Check a target and return what was found; an unreachable one is a Run with a problem, not an exception.
 
     app: call this ASGI application in-process instead of the network. interrupted: set it to end the check early; what
-    was found until then is returned. Raises UsageError for an unknown level or requirement.
+    was found until then is returned. durability: how to look into the storage and restart the deployment, when it is not
+    by what the target says. Raises UsageError for an unknown level or requirement.
     """
     required_at(options.level)
     selected = _selection(options)
@@ -45,8 +48,13 @@ async def run_check(
         raise UsageError("--only and --skip leave no requirement", hint="`wfconform requirements` lists them")
     stop = interrupted or asyncio.Event()
     check = _Check(target, options, selected=selected, app=app, progress=progress, interrupted=stop)
-    async with lifespan(app) if app is not None else contextlib.nullcontext():
-        return await check.run()
+    check.player.durability = reach = durability or durability_of(target)
+    try:
+        async with lifespan(app) if app is not None else contextlib.nullcontext():
+            return await check.run()
+    finally:
+        if reach.storage is not None:
+            await reach.storage.close()
 
 
 def _selection(options: CheckOptions) -> frozenset[str]:
@@ -221,7 +229,7 @@ class _Check:
             interrupted=self.interrupted.is_set(),
             calls=len(calls),
             sessions=sum(call.request.kind is Kind.FIRST and call.status == 200 for call in calls),
-            problems=tuple(found),
+            problems=(*found, *(Problem(3, str(why), why.hint) for why in self.player.unseen.values())),
             notes=tuple(self._notes()),
         )
 
