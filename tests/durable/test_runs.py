@@ -188,8 +188,10 @@ def test_at_once_no_turn_is_lost_or_doubled(databases: Databases) -> None:
 
 
 async def _take_turn(view: Stores, record: Record, token: str) -> None:
-    while (found := await _claimed(view, record, token)) is None:
+    found = await _claimed(view, record, token)
+    while found is None:
         await asyncio.sleep(0.002)
+        found = await _claimed(view, record, token)
     done = replace(found, turn_number=found.turn_number + 1, revision=found.revision + 1)
     turn = a_turn(done.turn_number, token=token)
     assert await view.runs.finish(done, revision=found.revision, token=token, turn=turn)

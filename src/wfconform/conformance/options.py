@@ -8,9 +8,9 @@ from typing import Protocol
 class CheckOptions:
     """How a check is run.
 
-    level: `core`, `full` or `durable`, what must have been tested for exit 0; only, skip: requirement IDs or groups; concurrency:
-    how many scenarios run at once; seed: makes texts, marks and order repeatable; scenarios: play these alone, where
-    there are any, of those that the selection needs.
+    level: `core`, `full` or `durable`, what must have been tested for exit 0; only, skip: requirement IDs or groups;
+    concurrency: how many scenarios run at once; seed: makes texts, marks and order repeatable; scenarios: play these
+    alone, where there are any, of those that the selection needs.
     """
 
     level: str = "core"

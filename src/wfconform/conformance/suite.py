@@ -39,8 +39,8 @@ async def run_check(
     """Check a target and return what was found; an unreachable one is a Run with a problem, not an exception.
 
     app: call this ASGI application in-process instead of the network. interrupted: set it to end the check early; what
-    was found until then is returned. durability: how to look into the storage and restart the deployment, when it is not
-    by what the target says. Raises UsageError for an unknown level or requirement.
+    was found until then is returned. durability: how to look into the storage and restart the deployment, when not by
+    what the target says. Raises UsageError for an unknown level or requirement.
     """
     required_at(options.level)
     selected = _selection(options)

@@ -13,6 +13,7 @@ from wfconform.reference.deployment import (
 )
 from wfconform.reference.serve import run, serving
 from wfconform.reference.store import RunStore, embedded_store
+from wfconform.reference.workers import run_workers
 from wfconform.reference.workflows import shipped_workflows
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "embedded_app",
     "embedded_store",
     "run",
+    "run_workers",
     "serving",
     "shipped_workflows",
 ]

@@ -40,6 +40,7 @@ class Restartable:
         self._app = build()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a call on."""
         await self._app(scope, receive, send)
 
     async def restart(self) -> None:
