@@ -38,6 +38,8 @@ COMMANDS = {
         *("--storage-path", "{directory}", "--log-level", "ERROR"),
     ),
 }
+# What makes a server write its journal before it answers; without it a killed one may have forgotten answered writes.
+SYNCHRONOUS = {"secantusdb": ("--sync-on-commit",)}
 NAMES = (*COMMANDS, "mongod")
 
 
@@ -51,12 +53,13 @@ def missing(name: str) -> str:
 
 @dataclass
 class Server:
-    """One server process; its data outlives it."""
+    """One server process; its data outlives it. synchronous: nothing that it answered is lost when it is killed."""
 
     name: str
     directory: Path
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    synchronous: bool = False
 
     def __post_init__(self) -> None:
         self.port = self.port or _free_port()
@@ -78,6 +81,7 @@ class Server:
         filled = [
             one.replace("{directory}", str(self.directory)).replace("{port}", str(self.port)) for one in arguments
         ]
+        filled += SYNCHRONOUS.get(self.name, ()) if self.synchronous else ()
         with (self.directory.parent / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [str(ENVIRONMENTS / self.name / program), *filled], stdout=log, stderr=log, cwd=self.directory
@@ -101,12 +105,12 @@ class Server:
 
 
 @contextmanager
-def running(name: str) -> Iterator[Server]:
+def running(name: str, *, synchronous: bool = False) -> Iterator[Server]:
     """Run a server on an empty directory."""
     with TemporaryDirectory(prefix=f"wfconform-{name}-") as directory:
         data = Path(directory) / "data"
         data.mkdir()
-        server = Server(name, data)
+        server = Server(name, data, synchronous=synchronous)
         server.start()
         try:
             yield server

@@ -108,9 +108,11 @@ class MongoDatabase:
         async with told():
             hello = await self._client.admin.command("hello")
             replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
-            # without a replica set, "written" means: in the journal
+            # "written" means: in the journal, so that it outlives the server's process
             self._write_concern = (
-                WriteConcern(w="majority", wtimeout=WRITE_TIMEOUT_MS) if replicated else WriteConcern(w=1, j=True)
+                WriteConcern(w="majority", j=True, wtimeout=WRITE_TIMEOUT_MS)
+                if replicated
+                else WriteConcern(w=1, j=True)
             )
             for name, indexes in INDEXES.items():
                 for keys in indexes:
