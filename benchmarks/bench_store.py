@@ -15,14 +15,16 @@ from contextlib import ExitStack
 from typing import Any
 
 from bench_reference import body, call
-from served import NAMES, missing, running
+from served import ROOT
 from starlette.types import ASGIApp
+from tests.durable.servers import NAMES, missing, running
 
 from wfconform.reference import embedded_app
 from wfconform.reference.definitions import Definitions
 from wfconform.reference.mongo import MongoDatabase
 from wfconform.reference.store import RunStore
 
+assert ROOT  # importing it lets the tests' database servers be found
 BLOCKS, SESSIONS, TURNS = 7, 8, 12
 MONGOD_LIMIT = 0.6
 

@@ -25,7 +25,7 @@ from tests.durable.servers import Server
 from wfconform.reference import DEVELOPMENT_KEY
 
 SESSIONS = 8
-LONGEST = 20  # turns of one run
+LONGEST = 7  # turns of one run
 PORT = 8197
 
 
@@ -86,7 +86,7 @@ async def talk(client: httpx.AsyncClient, tally: Tally, chance: random.Random, o
             tally.turns += 1
             if over.is_set():
                 return
-        if chance.random() < 0.4 and not account.unknown:
+        if chance.random() < 0.6 and not account.unknown:
             account.stopping = True
             stopped = await client.post(path, json=body(account.run_id, None, "stop"))
             account.cancelled = stopped.status_code == 200
@@ -172,7 +172,7 @@ async def crashes(server: Server, *, kills: int, seed: int) -> Tally:
             for kill in range(1, kills + 1):
                 before, over = len(tally.accounts), asyncio.Event()
                 talking = asyncio.create_task(load(reference.base_url, tally, chance, over))
-                await asyncio.sleep(chance.uniform(0.2, 1.2))
+                await asyncio.sleep(chance.uniform(0.3, 2.0))
                 of_database = kill % 5 == 0 and server.process is not None
                 victim: Any = server if of_database else reference
                 victim.kill()

@@ -1,29 +1,45 @@
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from tests.durable.databases import Databases
 from tests.durable.servers import NAMES, Server, missing, running
 
-
-@pytest.fixture(scope="session", params=[pytest.param(name, id=name) for name in NAMES])
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A database server, one for the whole session; skipped, with the reason, where it cannot be had."""
-    reason = missing(request.param)
-    if reason:
-        pytest.skip(reason)
-    with running(request.param) as started:
-        yield started
+Started = Callable[[str], Server]
 
 
-@pytest.fixture(scope="session", params=["embedded", *NAMES])
-def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def started() -> Iterator[Started]:
+    """Start each database server once; a test that asks for one that cannot be had is skipped, with the reason."""
+    servers: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def get(name: str) -> Server:
+            reason = missing(name)
+            if reason:
+                pytest.skip(reason)
+            if name not in servers:
+                servers[name] = stack.enter_context(running(name))
+            return servers[name]
+
+        yield get
+
+
+@pytest.fixture(params=NAMES)
+def server(request: pytest.FixtureRequest, started: Started) -> Server:
+    """A database server."""
+    return started(request.param)
+
+
+@pytest.fixture(params=["embedded", *NAMES])
+def databases(request: pytest.FixtureRequest, started: Started) -> Databases:
     """Makes databases of one kind, each empty."""
     if request.param == "embedded":
-        yield Databases(None)
-        return
-    reason = missing(request.param)
-    if reason:
-        pytest.skip(reason)
-    with running(request.param) as started:
-        yield Databases(started.url, prefix=f"wfconform_test_{uuid.uuid4().hex[:8]}")
+        return Databases(None)
+    return Databases(started(request.param).url, prefix=f"wfconform_test_{uuid.uuid4().hex[:8]}")

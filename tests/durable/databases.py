@@ -46,7 +46,7 @@ class Databases:
     @asynccontextmanager
     async def _views(self, processes: int) -> AsyncIterator[list[Stores]]:
         if self.url is None:
-            client = mongomock.MongoClient()
+            client: Any = mongomock.MongoClient()
             yield [_stores(embedded_collection(client, RUNS), embedded_collection(client, WORKFLOWS))] * processes
             return
         name = f"{self.prefix}_{next(self._count)}"
