@@ -21,6 +21,9 @@ _MAIN = "from wfconform.cli import main; main()"
 _START_S = 60.0
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+
+
 @contextmanager
 def database(name: str | None, *, synchronous: bool = False) -> Iterator[Server]:
     """Run the named database server, or the first that can be had; SystemExit with the reasons when there is none."""
