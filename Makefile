@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 XDIST ?= -n 2
 
-.PHONY: help demo test lint bench selftest selftest-full selftest-generated matrix clean
+.PHONY: help demo test databases crash lint bench selftest selftest-full selftest-generated matrix clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -23,7 +23,14 @@ help: ## list the targets
 demo: .venv/.base ## check the embedded reference over real HTTP and write a report
 	$(BIN)/wfconform check --embedded --json reports/demo.json --junit reports/demo.xml
 
-test: .venv/.dev ## run the tests
+.venv/.databases: .venv/.base tests/durable/install.py
+	@echo "installing database servers for the tests, where they can be had ..."
+	@$(BIN)/python tests/durable/install.py .venv/databases
+	@touch $@
+
+databases: .venv/.databases ## install the database servers that the tests and measurements of durable runs use
+
+test: .venv/.dev .venv/.databases ## run the tests
 	$(BIN)/pytest $(XDIST) $(ARGS)
 
 lint: .venv/.dev ## ruff, mypy --strict, import-linter
@@ -34,6 +41,9 @@ lint: .venv/.dev ## ruff, mypy --strict, import-linter
 
 bench: .venv/.dev ## measure (ratios side by side, medians)
 	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+crash: .venv/.dev .venv/.databases ## kill the server 50 times under load, and look whether a turn was lost or doubled
+	$(BIN)/python benchmarks/crash.py
 
 selftest: .venv/.base ## show that each deliberate defect is caught and each conforming variant passes
 	$(BIN)/wfconform selftest

@@ -103,17 +103,22 @@ def select(patterns: tuple[str, ...]) -> frozenset[str]:
     return frozenset(chosen)
 
 
-_OUTSIDE_FULL = frozenset({"DUR", "LOD"})
+_OUTSIDE: Mapping[str, frozenset[str]] = {
+    "core": frozenset({"DUR", "LOD"}),
+    "full": frozenset({"DUR", "LOD"}),
+    "durable": frozenset({"LOD"}),
+}
 ROLES = ("conversation", "completes", "fails", "loops", "pauses", "slow", "versioned")
-LEVELS = ("core", "full")
+LEVELS = ("core", "full", "durable")
 FULL_ACCESS = ("conv", "end", "echo", "completes", "fails", "loops", "pauses", "slow", "versioned", "active", "key2")
+DURABLE_ACCESS = (*FULL_ACCESS, "mongo", "restart")
 
 
 def required_at(level: str) -> frozenset[str]:
     """Return the MUSTs that have to be tested for exit 0 at a level; raises UsageError for an unknown level."""
     if level not in LEVELS:
         raise UsageError(f"unknown level {level!r}", hint=f"one of: {', '.join(LEVELS)}")
-    musts = [r for r in catalogue().values() if r.level is Level.MUST and r.group not in _OUTSIDE_FULL]
+    musts = [r for r in catalogue().values() if r.level is Level.MUST and r.group not in _OUTSIDE[level]]
     if level == "core":
         return frozenset(r.id for r in musts if r.shown_by(frozenset({"conv"})))
     return frozenset(r.id for r in musts)

@@ -124,6 +124,27 @@ def _fill(node: Any, text: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageAccess:
+    """Where the run records are; url None: whoever runs the check knows. status_field: a dotted path."""
+
+    url: Secret | None = None
+    database: str = ""
+    collection: str = ""
+    status_field: str = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class RestartAccess:
+    """How the deployment is restarted: a shell command, "" where whoever runs the check knows.
+
+    ready_url: answers 2xx once the deployment is ready; without it, whatever answers at the base URL will do.
+    """
+
+    command: str = ""
+    ready_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Everything known about a deployment."""
 
@@ -134,6 +155,8 @@ class Target:
     second_workflow: str | None = None
     session_ttl_s: float | None = None
     expected_failures: Mapping[str, str] = field(default_factory=dict)
+    storage: StorageAccess | None = None
+    restart: RestartAccess | None = None
 
     @property
     def offers(self) -> frozenset[str]:
@@ -152,6 +175,8 @@ class Target:
             "letters": key is not None and key.reveal() != key.reveal().swapcase(),
             "other": any(flows.id_of(role) not in (None, flows.conversation) for role in OTHER_ROLES),
             "key2": self.access.auth != "none" and self.access.second_api_key is not None,
+            "mongo": self.storage is not None,
+            "restart": self.restart is not None,
             **{role: flows.id_of(role) is not None for role in OTHER_ROLES},
         }
         return frozenset(name for name, there in given.items() if there)

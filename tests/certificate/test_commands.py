@@ -162,7 +162,7 @@ def test_what_the_target_file_already_rules_out_is_refused_before_any_call(
     assert suite.options is None
 
 
-@pytest.mark.parametrize("level", ["durable", "load", "core", "gold"])
+@pytest.mark.parametrize("level", ["load", "core", "gold"])
 def test_a_level_that_cannot_be_certified_is_refused(wfconform: Command, suite: Suite, level: str) -> None:
     """What this version cannot test all of, or what is no level of a certificate, is refused before any call."""
     refused = wfconform(*CERTIFY, "--out", "bundle", "--level", level)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import httpx
 from tests.report.runs import a_full_run, a_result, a_run, an_evidence
 
+from wfconform.conformance.durability import Durability
 from wfconform.conformance.options import CheckOptions, Progress
 from wfconform.outcomes import Run, Verdict
 from wfconform.target import Target
@@ -38,6 +39,7 @@ class Suite:
         *,
         progress: Progress | None = None,
         interrupted: asyncio.Event | None = None,
+        durability: Durability | None = None,
     ) -> Run:
         self.target, self.options = target, options
         if self.error is not None:
@@ -53,7 +55,12 @@ class Suite:
 
 
 async def _until_interrupted(
-    target: Target, options: CheckOptions, *, progress: Progress | None, interrupted: asyncio.Event
+    target: Target,
+    options: CheckOptions,
+    *,
+    progress: Progress | None,
+    interrupted: asyncio.Event,
+    durability: Durability | None = None,
 ) -> Run:
     sys.stdout.write("running\n")
     sys.stdout.flush()

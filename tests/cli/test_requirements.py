@@ -43,7 +43,7 @@ def test_every_requirement_can_be_explained(wfconform: Command) -> None:
 def test_json_of_one_is_an_object(wfconform: Command) -> None:
     entry = json.loads(wfconform("requirements", "AUT-003", "--json").stdout)
     assert (entry["id"], entry["level"], entry["needs"]) == ("AUT-003", "MUST", [["conv", "key2"]])
-    assert entry["required_at"] == ["full"]
+    assert entry["required_at"] == ["full", "durable"]
 
 
 @pytest.mark.parametrize(("wanted", "said"), [("TRN-02", "did you mean TRN-002"), ("zzz", "lists them all")])

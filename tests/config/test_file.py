@@ -5,7 +5,7 @@ from tests.config.files import COMPLETE, CONVERSATION, MINIMAL, OTHER, SECRET, w
 
 from wfconform.config import Overrides, resolve
 from wfconform.errors import ConfigError
-from wfconform.target import Secret, Target, Versioned
+from wfconform.target import RestartAccess, Secret, StorageAccess, Target, Versioned
 
 
 def _target(directory: Path, content: str) -> Target:
@@ -46,12 +46,21 @@ def test_every_value_of_a_complete_file_arrives(tmp_path: Path, monkeypatch: pyt
     assert target.expected_failures == {"AUT-005": "gateway strips the header, ticket OPS-12"}
 
 
-def test_storage_and_restart_are_accepted_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storage_and_restart_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The URL comes from the environment; without it the records are not looked at, and a note says so."""
     monkeypatch.setenv("ACME_API_KEY_B", "another-key")
     configured = resolve(Overrides(config=write(tmp_path, COMPLETE)))
     assert configured is not None
-    assert "[storage] and [restart] are read, but this version does not test DUR-*" in configured.notes
-    assert "TLS certificates are not verified" in configured.notes
+    assert {"mongo", "restart"} & configured.target.offers == {"restart"}
+    note = "[storage]: the environment variable ACME_MONGO_URL is not set: the records are not looked at"
+    assert {note, "TLS certificates are not verified"} <= set(configured.notes)
+    monkeypatch.setenv("ACME_MONGO_URL", "mongodb://u:p@h/")
+    configured = resolve(Overrides(config=write(tmp_path, COMPLETE)))
+    assert configured is not None
+    url = Secret("mongodb://u:p@h/")
+    assert configured.target.storage == StorageAccess(url, "workflows", "workflow_runs", "status")
+    restart = RestartAccess("docker compose restart api", "https://api.example.com/healthz")
+    assert (configured.target.restart, note in configured.notes) == (restart, False)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:

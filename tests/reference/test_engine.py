@@ -268,16 +268,12 @@ _PLAIN = {"logical_id": "a", "type": "no_op"}
     [
         (b"{", "workflow definition: Input data was truncated"),
         (b"{}", "workflow definition: Object missing required field `workflow_config`"),
-        (document([{"logical_id": "a", "type": "fax"}]), "Invalid enum value 'fax' - at `$.node_configs[0].type`"),
+        (document([{"logical_id": "a", "type": 7}]), "Expected `str`, got `int` - at `$.node_configs[0].type`"),
         (document([{**_PLAIN, "is_start": False}]), "under test: 0 nodes have is_start, there must be one"),
         (document([_PLAIN, _PLAIN]), "under test: two nodes have the same logical_id"),
         (document([_PLAIN], [edge("a", "b")]), "edge 'e0': there is no node 'b'"),
         (document([_PLAIN], [edge("a", "a", "a <")]), "edge 'e0': unknown word 'a' at character 1"),
         (document([_PLAIN], [{**edge("a", "a"), "type": "conditional"}]), "needs a condition_expression"),
-        (
-            document([_PLAIN], [{**edge("a", "a"), "companion_thread_config": {"is_companion_thread": True}}]),
-            "edge 'e0': companion threads are not supported",
-        ),
     ],
 )
 def test_a_wrong_definition_says_what_is_wrong(text: bytes, reason: str) -> None:
@@ -285,3 +281,27 @@ def test_a_wrong_definition_says_what_is_wrong(text: bytes, reason: str) -> None
     with pytest.raises(DefinitionError) as raised:
         parse_workflow(text)
     assert reason in str(raised.value)
+
+
+@pytest.mark.parametrize("type", ["http_request", "tool_node", "send_sms", "something_new"])
+def test_a_node_that_is_not_executed_is_passed_by(type: str) -> None:
+    """It is recorded like any node, a warning says so, and the workflow goes on."""
+    nodes = [{"logical_id": "call", "type": type, "http_request_config": {"url": "http://x"}}, say("bye", "Bye.")]
+    turn = Run(parse_workflow(document(nodes, [edge("call", "bye")]))).turn()
+    assert (turn.status, said(turn)) == (Status.COMPLETED, ["Bye."])
+    assert types(turn)[1:4] == ["start_node_run", "workflow_warning", "end_node_run"]
+    warned = [event["warning_message"] for event in turn.log.events if event["type"] == "workflow_warning"]
+    assert warned == [f"the node 'call' was passed by: {type} is not executed here"]
+
+
+@pytest.mark.parametrize("fork", [{"companion_thread_config": {"is_companion_thread": True}}, {"type": "companion"}])
+def test_a_companion_fork_is_recorded_and_the_main_thread_goes_on(fork: dict[str, Any]) -> None:
+    """The fork is an event and a warning; it never takes the place of the thread's own edge, wherever it stands."""
+    nodes = [say("hi", "Hi."), say("side", "Aside."), say("bye", "Bye.")]
+    edges = [edge("hi", "bye"), {**edge("hi", "side"), **fork}]
+    turn = Run(parse_workflow(document(nodes, edges))).turn()
+    assert (turn.status, said(turn)) == (Status.COMPLETED, ["Hi.", "Bye."])
+    taken = [
+        event["edge_logical_id"] for event in turn.log.events if event["type"] in ("companion_edge", "direct_edge")
+    ]
+    assert (taken, types(turn).count("workflow_warning")) == (["e1", "e0"], 1)

@@ -10,8 +10,8 @@ from starlette.types import ASGIApp
 from wfconform.reference import DEVELOPMENT_KEY, describe, embedded_app
 from wfconform.reference.calls import Call, Handler, Layer, Reply, refusal
 from wfconform.reference.parts import Change, answers, around, calls, instead, remembering, replies, stored
+from wfconform.reference.records import Record
 from wfconform.reference.status import Status
-from wfconform.reference.store import Record
 
 URL = f"http://test/v1/workflows/{describe('')['workflows']['conversation']}/execute"
 EMPTY: dict[str, Any] = {"thread_to_node_inputs": {"0": {"node_run_inputs": []}}}

@@ -238,7 +238,7 @@ async def test_other_methods_are_not_allowed(deployment: Deployment, method: str
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/workflows", f"/v1/workflows/{CONVERSATION}/execute/"])
+@pytest.mark.parametrize("path", ["/", "/v1/workflow", f"/v1/workflows/{CONVERSATION}/execute/"])
 async def test_other_paths_are_not_found_in_json(deployment: Deployment, path: str) -> None:
     """What the router refuses is JSON as well, and nothing is redirected (EXE-009)."""
     response = await deployment.send("POST", path, content=b"{}")

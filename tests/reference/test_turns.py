@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.reference.deployment import CONVERSATION, INTAKE, OTHER_KEY, ROLES, Answer, Deployment, run_input
 
+from wfconform.reference.sessions import CLAIM_S
+
 pytestmark = pytest.mark.anyio
 TEXTS = [
     "hello",
@@ -249,17 +251,50 @@ async def test_another_process_may_stop_the_run(deployment: Deployment) -> None:
     assert ((await turn)["status"], deployment.runs.find_one()["status"]) == ("cancelled", "cancelled")
 
 
-async def test_another_process_may_take_the_turn(deployment: Deployment) -> None:
-    """Two processes never give out one turn_number twice: the later write is a conflict (TRN-005)."""
+async def test_another_process_waits_for_the_turn(deployment: Deployment) -> None:
+    """Turns of one run go one after another across processes, too: the second waits for the first one's claim."""
+    slow = ROLES["slow"]
+    neighbour = Deployment(mongo=deployment.mongo)
+    run = await deployment.start(slow)
+    deployment.sleep.hold = neighbour.sleep.hold = True
+    turn = asyncio.create_task(deployment.say(run, "hi", workflow=slow))
+    await deployment.sleep.asleep.wait()
+    second = asyncio.create_task(neighbour.say(run, "ho", workflow=slow))
+    await neighbour.sleep.asleep.wait()
+    deployment.sleep.hold = neighbour.sleep.hold = False
+    deployment.sleep.wake.set()
+    assert (await turn)["turn_number"] == 2
+    neighbour.sleep.wake.set()
+    assert ((await second)["turn_number"], (await second).said) == (3, ["ho"])
+
+
+async def test_a_crashed_process_holds_a_run_no_longer_than_its_claim(deployment: Deployment) -> None:
+    """When the claim has ended another process takes the turn; the first one, should it live, writes nothing."""
     slow = ROLES["slow"]
     neighbour = Deployment(mongo=deployment.mongo)
     run = await deployment.start(slow)
     deployment.sleep.hold = True
     turn = asyncio.create_task(deployment.say(run, "hi", workflow=slow))
     await deployment.sleep.asleep.wait()
+    neighbour.clock.now += CLAIM_S + 0.5
     assert (await neighbour.say(run, "first", workflow=slow))["turn_number"] == 2
     deployment.sleep.wake.set()
     assert (await turn).code == 409
+    assert deployment.runs.find_one()["turn_number"] == 2
+
+
+async def test_a_run_that_stays_claimed_is_a_conflict(deployment: Deployment) -> None:
+    """Nobody waits for ever: a claim that is renewed again and again makes the second turn a 409."""
+    slow = ROLES["slow"]
+    neighbour = Deployment(mongo=deployment.mongo)
+    run = await deployment.start(slow)
+    deployment.sleep.hold = True
+    turn = asyncio.create_task(deployment.say(run, "hi", workflow=slow))
+    await deployment.sleep.asleep.wait()
+    assert (await neighbour.say(run, "first", workflow=slow)).code == 409
+    assert sum(neighbour.sleep.slept) > CLAIM_S
+    deployment.sleep.wake.set()
+    assert (await turn)["turn_number"] == 2
 
 
 async def test_concurrent_turns_follow_one_another(deployment: Deployment) -> None:

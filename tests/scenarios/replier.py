@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from wfconform.scenarios import Client, ScenarioSpec, Send, Together, Wait
+from wfconform.scenarios import Census, Client, Probe, Restart, ScenarioSpec, Send, Shows, Stored, Together, Wait
 from wfconform.session import Ended, Kind, Ledger, Refused
 from wfconform.target import Versioned, Workflows
 from wfconform.wire import Exchange, Request, observe
@@ -155,6 +155,20 @@ class Played:
     broken: dict[str, str] = field(default_factory=dict)
 
 
+def _beside(operation: Probe | Census | Restart | Shows, replier: Replier, played: "Played") -> Any:
+    """Do what is not a call: the replier's runs are its records."""
+    if isinstance(operation, Shows):
+        played.held.add(operation.id)
+        if operation.broken:
+            played.broken[operation.id] = f"{operation.broken.expected} / {operation.broken.actual}"
+    if isinstance(operation, Census):
+        return len(replier.runs)
+    if isinstance(operation, Probe):
+        run = replier.runs.get(operation.run_id)
+        return Stored(run is not None, run.status if run else None)
+    return None
+
+
 def play(spec: ScenarioSpec, *, generous: bool = False, seed: str = "seed", longest: int = 2000) -> Played:
     """Play a scenario to its end against the replier."""
     replier, ledger = Replier(generous), Ledger()
@@ -166,6 +180,9 @@ def play(spec: ScenarioSpec, *, generous: bool = False, seed: str = "seed", long
             return played
         if isinstance(operation, Wait):
             replier.now_s, reply = replier.now_s + operation.seconds, None
+            continue
+        if isinstance(operation, Probe | Census | Restart | Shows):
+            reply = _beside(operation, replier, played)
             continue
         sends: list[Send] = [send for _, send in operation.sends] if isinstance(operation, Together) else [operation]
         exchanges = [replier.exchange(send.request, took_s=0.5 + 0.1 * index) for index, send in enumerate(sends)]

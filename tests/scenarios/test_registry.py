@@ -8,14 +8,16 @@ from tests.scenarios.replier import IDS, WORKFLOWS, play
 from wfconform.requirements import Level
 from wfconform.requirements import catalogue as requirements
 from wfconform.scenarios import ScenarioSpec, catalogue
-from wfconform.target import Access, Secret, Target
+from wfconform.target import Access, RestartAccess, Secret, StorageAccess, Target
 
 SPECS = catalogue()
-ELSEWHERE = ("DUR", "LOD")  # storage and load: not shown by what a client sends
+ELSEWHERE = ("LOD",)  # load: not shown by what one client sends
 FULL = Target(
     Access("https://api.example.com", api_key=Secret("first"), second_api_key=Secret("second")),
     WORKFLOWS,
     second_workflow=IDS["conversation"],
+    storage=StorageAccess(),
+    restart=RestartAccess(),
 )
 EACH = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 

@@ -13,6 +13,7 @@ from wfconform.cli.init import init
 from wfconform.cli.load import EXIT_CODES as LOAD_EXIT_CODES
 from wfconform.cli.load import HELP as LOAD_HELP
 from wfconform.cli.load import load
+from wfconform.cli.provision import provision
 from wfconform.cli.requirements import requirements
 from wfconform.cli.selftest import selftest
 from wfconform.cli.serve import serve
@@ -22,5 +23,5 @@ __all__ = ["app"]
 app.command(help=CHECK_HELP, epilog=EXIT_CODES)(exits_with_its_code(check))
 app.command(help=LOAD_HELP, epilog=LOAD_EXIT_CODES)(exits_with_its_code(load))
 app.command(help=CAPACITY_HELP, epilog=CAPACITY_EXIT_CODES)(exits_with_its_code(capacity))
-for _command in (certify, verify, keygen, diff, matrix, audit, serve, selftest, requirements, init):
+for _command in (certify, verify, keygen, diff, matrix, audit, serve, provision, selftest, requirements, init):
     app.command()(exits_with_its_code(_command))

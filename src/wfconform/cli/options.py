@@ -71,7 +71,7 @@ LevelOption = Annotated[
     str | None,
     typer.Option(
         "--level",
-        metavar="core|full",
+        metavar="core|full|durable",
         envvar="WFCONFORM_LEVEL",
         help="What must have been tested for exit 0 (core; full for the embedded reference).",
         rich_help_panel=JUDGED,

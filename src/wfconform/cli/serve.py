@@ -13,6 +13,19 @@ def serve(
     write_config: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Write a target file that describes this server.")
     ] = None,
+    mongo_url: Annotated[
+        str | None,
+        typer.Option(
+            "--mongo-url",
+            metavar="URL",
+            envvar="WFCONFORM_MONGO_URL",
+            show_envvar=False,
+            help="Keep runs in this MongoDB (else WFCONFORM_MONGO_URL, which keeps a password out of sight).",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="How many processes serve; above 1 they need a MongoDB to share.")
+    ] = 1,
     fault: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Build a deliberate defect in; repeatable.")
     ] = None,
@@ -31,6 +44,8 @@ def serve(
     [cyan]wfconform serve --port 8080 --write-config reference.toml[/cyan]
 
     [cyan]wfconform serve --fault lost-update[/cyan]
+
+    [cyan]wfconform serve --mongo-url mongodb://localhost:27017/workflows --workers 4[/cyan]
     """
     from wfconform.commands.serve import ServeCall, list_servers
     from wfconform.commands.serve import serve as run
@@ -43,5 +58,7 @@ def serve(
         write_config=write_config,
         faults=tuple(fault or ()),
         variants=tuple(variant or ()),
+        mongo_url=mongo_url or None,
+        workers=workers,
     )
     return run(call)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -14,7 +15,7 @@ from wfconform.certificate.bundle import CERTIFICATE, packed, sealed
 from wfconform.certificate.issuing import Claim, certificate, lacking, moment, verdicts_of, worst_of
 from wfconform.certificate.keys import SigningKey
 from wfconform.certificate.levels import LEVELS, SEEDS_AT_LEAST
-from wfconform.commands.check import CheckCall, embedded_reference, run_once, wants_embedded
+from wfconform.commands.check import CheckCall, run_once, wants_embedded
 from wfconform.commands.outputs import Outputs, try_writing
 from wfconform.commands.terminal import stderr_console, stdout_console
 from wfconform.config import Configured, Overrides, resolve
@@ -26,6 +27,9 @@ from wfconform.report.redaction import redact_bodies
 from wfconform.report.text import plain
 from wfconform.requirements import catalogue, required_at
 from wfconform.target import Target
+
+if TYPE_CHECKING:
+    from wfconform.conformance.durability import Durability
 
 KEY_VARIABLE = "WFCONFORM_SIGNING_KEY"
 UNSIGNED = "not signed: anybody could have written it (`wfconform keygen` makes a key, --key signs with it)"
@@ -54,7 +58,7 @@ class CertifyCall:
     no_color: bool = False
 
 
-Part = Callable[[CertifyCall, Configured], Mapping[str, Run]]
+Part = Callable[["CertifyCall", Configured, "Durability | None"], Mapping[str, Run]]
 
 
 def certify(call: CertifyCall) -> int:
@@ -63,11 +67,11 @@ def certify(call: CertifyCall) -> int:
     _check_claim(call)
     key = signing_key(call.key)
     place = _place(call)
-    with _target(call) as configured:
+    with _target(call) as (configured, durability):
         _refuse_beforehand(call, configured.target)
         runs: dict[str, Run] = {}
         for part in parts:
-            runs |= part(call, configured)
+            runs |= part(call, configured, durability)
             stopped = next((run for run in runs.values() if run.exit_code), None)
             if stopped is not None:
                 return _refused(call, stopped)
@@ -82,7 +86,7 @@ def certify(call: CertifyCall) -> int:
 # --- what runs, by level
 
 
-def _conformance(call: CertifyCall, configured: Configured) -> Mapping[str, Run]:
+def _conformance(call: CertifyCall, configured: Configured, durability: "Durability | None") -> Mapping[str, Run]:
     """Run the check once for each seed; ends at the first run that does not end with 0."""
     runs: dict[str, Run] = {}
     for seed in call.seeds:
@@ -95,14 +99,14 @@ def _conformance(call: CertifyCall, configured: Configured) -> Mapping[str, Run]
             quiet=call.quiet,
             no_color=call.no_color,
         )
-        run = run_once(asked, configured, level=call.claim.level)
+        run = run_once(asked, configured, None, durability, level=call.claim.level)
         runs[f"evidence/seed-{seed}.json"] = run
         if run.exit_code:
             break
     return runs
 
 
-PARTS: Mapping[str, tuple[Part, ...]] = {"full": (_conformance,)}
+PARTS: Mapping[str, tuple[Part, ...]] = {"full": (_conformance,), "durable": (_conformance,)}
 """The seam: a level, and what runs for it. A level of `LEVELS` that is not here cannot be certified yet."""
 
 
@@ -151,14 +155,16 @@ def _place(call: CertifyCall) -> Path:
 
 
 @contextmanager
-def _target(call: CertifyCall) -> Iterator[Configured]:
+def _target(call: CertifyCall) -> Iterator[tuple[Configured, "Durability | None"]]:
     embedded = wants_embedded(call.overrides, embedded=call.embedded)
     configured = None if embedded else resolve(call.overrides)
     if configured is not None:
-        yield configured
+        yield configured, None
         return
-    with embedded_reference(call.overrides) as reference:
-        yield reference
+    from wfconform.commands.embedded import served_reference
+
+    with served_reference(call.overrides) as served:
+        yield served
 
 
 def _refuse_beforehand(call: CertifyCall, target: Target) -> None:

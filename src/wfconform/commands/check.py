@@ -1,11 +1,9 @@
 """`wfconform check`: resolve the target, run the suite, write the reports, return the exit code."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -16,7 +14,7 @@ from wfconform.commands.outputs import Outputs
 from wfconform.commands.progress import progress_on
 from wfconform.commands.reporting import Shown, report
 from wfconform.commands.terminal import stderr_console
-from wfconform.config import Configured, Overrides, configure, parse_document, read_environment, resolve
+from wfconform.config import Configured, Overrides, resolve
 from wfconform.conformance.options import TIME_BUDGET_S, CheckOptions, Progress
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run
@@ -24,6 +22,9 @@ from wfconform.report.text import plain
 from wfconform.reproduce import named, rerun_failures
 from wfconform.requirements import required_at, select
 from wfconform.target import Target
+
+if TYPE_CHECKING:
+    from wfconform.conformance.durability import Durability
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,10 @@ def check(call: CheckCall) -> int:
     if configured is not None:
         run = run_once(call, configured, record, level=call.level or "core")
         return _report(call, named(run, *replaying.key_names(call.overrides)))
-    with embedded_reference(call.overrides) as embedded:
-        return _report(call, run_once(call, embedded, record, level=call.level or "full"))
+    from wfconform.commands.embedded import served_reference
+
+    with served_reference(call.overrides) as (embedded, durability):
+        return _report(call, run_once(call, embedded, record, durability, level=call.level or "full"))
 
 
 def wants_embedded(overrides: Overrides, *, embedded: bool) -> bool:
@@ -93,7 +96,14 @@ def _refuse_empty_selection(call: CheckCall) -> None:
         raise UsageError("--only and --skip together leave nothing to test", hint="skip less, or select more")
 
 
-def run_once(call: CheckCall, configured: Configured, record: replaying.Recorded | None = None, *, level: str) -> Run:
+def run_once(
+    call: CheckCall,
+    configured: Configured,
+    record: replaying.Recorded | None = None,
+    durability: "Durability | None" = None,
+    *,
+    level: str,
+) -> Run:
     """Run the suite under progress and Ctrl-C, then the reproducers of what failed; `record`: a report to replay."""
     stderr = stderr_console(no_color=call.no_color)
     options = CheckOptions(
@@ -112,7 +122,7 @@ def run_once(call: CheckCall, configured: Configured, record: replaying.Recorded
         url = plain(configured.target.access.base_url)
         stderr.print(Text(f"checking {url} at level {level}, seed {call.seed}"), soft_wrap=True)
     with progress_on(stderr, quiet=call.quiet) as progress:
-        run = asyncio.run(_supervised(configured.target, options, record, progress, stderr))
+        run = asyncio.run(_supervised(configured.target, options, record, durability, progress, stderr))
     run = replace(run, notes=configured.notes + run.notes)
     return run if run.interrupted or record or not call.rerun else _rerun(run, configured.target)
 
@@ -129,6 +139,7 @@ async def _supervised(
     target: Target,
     options: CheckOptions,
     record: replaying.Recorded | None,
+    durability: "Durability | None",
     progress: Progress | None,
     stderr: Console,
 ) -> Run:
@@ -136,8 +147,10 @@ async def _supervised(
 
     with interrupts(stderr) as interrupted:
         if record is not None:
-            return await replaying.play_again(target, record, options, progress=progress, interrupted=interrupted)
-        return await run_check(target, options, progress=progress, interrupted=interrupted)
+            return await replaying.play_again(
+                target, record, options, progress=progress, interrupted=interrupted, durability=durability
+            )
+        return await run_check(target, options, progress=progress, interrupted=interrupted, durability=durability)
 
 
 def _report(call: CheckCall, run: Run) -> int:
@@ -149,21 +162,3 @@ def _report(call: CheckCall, run: Run) -> int:
         instead=replaying.show if call.replay else None,
     )
     return report(run, call.outputs, shown)
-
-
-@contextmanager
-def embedded_reference(overrides: Overrides) -> Iterator[Configured]:
-    """Serve the reference on a loopback port with its development keys, and yield it as a target."""
-    from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, embedded_app, serving
-
-    app = embedded_app(api_key=DEVELOPMENT_KEY, second_api_key=SECOND_DEVELOPMENT_KEY)
-    keys = {"EMBEDDED_KEY": DEVELOPMENT_KEY, "EMBEDDED_SECOND_KEY": SECOND_DEVELOPMENT_KEY}
-    timeout_s = read_environment().timeout_s if overrides.timeout_s is None else overrides.timeout_s
-    with serving(app) as base_url:
-        document = parse_document(_with_keys(describe(base_url), *keys), source="the embedded reference")
-        yield configure(document, environ=keys, overrides=Overrides(timeout_s=timeout_s))
-
-
-def _with_keys(description: Mapping[str, Any], first: str, second: str) -> dict[str, Any]:
-    table = {**description["target"], "api_key_env": first, "second_api_key_env": second}
-    return {**description, "target": table}

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -22,6 +23,9 @@ from wfconform.report.verdicts import exit_meaning
 from wfconform.reproduce import KEY_NAME, SECOND_KEY_NAME
 from wfconform.requirements import catalogue, select
 from wfconform.target import Target
+
+if TYPE_CHECKING:
+    from wfconform.conformance.durability import Durability
 
 FAILURES = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
 _SHOWN = 300
@@ -98,6 +102,7 @@ async def play_again(
     *,
     progress: Progress | None = None,
     interrupted: asyncio.Event | None = None,
+    durability: "Durability | None" = None,
 ) -> Run:
     """Play the scenarios that a report names, with its seed and level, and judge what failed in it."""
     from wfconform.conformance import run_check
@@ -114,7 +119,7 @@ async def play_again(
         examples=record.examples,
         explore=record.explore,
     )
-    return await run_check(target, again, progress=progress, interrupted=interrupted)
+    return await run_check(target, again, progress=progress, interrupted=interrupted, durability=durability)
 
 
 def show(run: Run, console: Console) -> None:

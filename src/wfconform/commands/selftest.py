@@ -18,24 +18,29 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from wfconform.commands.embedded import embedded_reference
 from wfconform.commands.outputs import STDOUT, try_writing, write_whole
 from wfconform.commands.terminal import stderr_console, stdout_console
 from wfconform.config import Overrides, configure, parse_document
 from wfconform.conformance import run_check
+from wfconform.conformance.durability import Durability
 from wfconform.conformance.options import CheckOptions
 from wfconform.errors import UsageError
 from wfconform.outcomes import Run, Verdict
-from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, embedded_app, serving
+from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describe, serving
+from wfconform.reference.database import DATABASE, RUNS
 from wfconform.reference.faults import FAULTS, Fault
 from wfconform.reference.parts import Change
 from wfconform.reference.variants import VARIANTS, Variant
 from wfconform.report import matrix
 from wfconform.report.matrix import Row
-from wfconform.target import Target
+from wfconform.target import RestartAccess, Target
 
 REFERENCE, VARIANT, FAULT = "reference", "variant", "fault"
 IN_PROCESS = "http://wfconform.invalid"
-_KEYS = {"SELFTEST_KEY": DEVELOPMENT_KEY, "SELFTEST_SECOND_KEY": SECOND_DEVELOPMENT_KEY}
+DURABLE = "durable"
+_URL = "SELFTEST_MONGO_URL"
+_KEYS = {"SELFTEST_KEY": DEVELOPMENT_KEY, "SELFTEST_SECOND_KEY": SECOND_DEVELOPMENT_KEY, _URL: "mongodb://embedded"}
 _TIMEOUT_S = 10
 _REPORTED = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
 _LEAD = (
@@ -71,8 +76,14 @@ class Case:
 def cases() -> Mapping[str, Case]:
     """Return every case by its name: the reference, the variants, the faults."""
     every = [
-        Case("reference", REFERENCE, "The reference as it is."),
-        Case("reference-over-a-socket", REFERENCE, "The reference as it is, on a loopback port.", live=True),
+        Case("reference", REFERENCE, "The reference as it is.", level=DURABLE),
+        Case(
+            "reference-over-a-socket",
+            REFERENCE,
+            "The reference as it is, on a loopback port.",
+            live=True,
+            level=DURABLE,
+        ),
         *map(_variant_case, VARIANTS),
         *map(_fault_case, FAULTS),
     ]
@@ -103,6 +114,7 @@ def _fault_case(fault: Fault) -> Case:
         fault.reason,
         (fault.apply,),
         fault.live,
+        level=DURABLE if any(id.startswith("DUR-") for id in fault.breaks) else "full",
         concurrency=concurrency,
     )
 
@@ -154,23 +166,30 @@ def judge(name: str, seed: int) -> Row:
 
 
 def _checked(case: Case, options: CheckOptions) -> Run:
-    app = embedded_app(changes=case.changes)
+    """Check a server; only at level durable are its records looked at, and is it restarted."""
+    target = target_of(case, IN_PROCESS)
+    field = target.storage.status_field if target.storage else ""
+    app, reach = embedded_reference(changes=case.changes, status_field=field)
+    durability = reach if case.level == DURABLE else Durability()
     if case.live:
         logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())  # a torn answer is meant
         with serving(app) as base_url:
-            return asyncio.run(run_check(target_of(case, base_url), options))
+            return asyncio.run(run_check(target_of(case, base_url), options, durability=durability))
     with asyncio.Runner(loop_factory=HurriedLoop) as runner:
-        return runner.run(run_check(target_of(case, IN_PROCESS), options, app=app))
+        return runner.run(run_check(target, options, app=app, durability=durability))
 
 
 def target_of(case: Case, base_url: str) -> Target:
     """Return the description of a case's server."""
     document: dict[str, Any] = describe(base_url + case.prefix)
-    first, second = _KEYS
+    first, second, _ = _KEYS
     document["target"] |= {"api_key_env": first, "second_api_key_env": second, "timeout_s": _TIMEOUT_S}
+    if case.level == DURABLE:
+        document["storage"] = {"mongo_url_env": _URL, "database": DATABASE, "collection": RUNS}
     for table, values in case.target.items():
         document.setdefault(table, {}).update(values)
-    return configure(parse_document(document, source=case.name), environ=_KEYS, overrides=Overrides()).target
+    target = configure(parse_document(document, source=case.name), environ=_KEYS, overrides=Overrides()).target
+    return replace(target, restart=RestartAccess()) if case.level == DURABLE else target
 
 
 # --- all of them

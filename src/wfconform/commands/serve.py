@@ -3,8 +3,8 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,24 +14,31 @@ from wfconform.commands.outputs import try_writing, write_whole
 from wfconform.config import dumps
 from wfconform.config.values import checked, key_value
 from wfconform.errors import UsageError
+from wfconform.reference.database import RUNS
 from wfconform.reference.faults import FAULTS, Fault
 from wfconform.reference.variants import VARIANTS, Variant
 
 KEY_VARIABLE = "WFCONFORM_API_KEY"
 SECOND_KEY_VARIABLE = "WFCONFORM_SECOND_API_KEY"
+MONGO_VARIABLE = "WFCONFORM_MONGO_URL"
 _MARK = "# Written by `wfconform serve`"
 _Named = TypeVar("_Named", Fault, Variant)
 
 
 @dataclass(frozen=True, slots=True)
 class ServeCall:
-    """What the command line asks for; faults, variants: names of what is done to the reference."""
+    """What the command line asks for; faults, variants: names of what is done to the reference.
+
+    mongo_url: where runs are kept, None for memory; workers: how many processes serve.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
     write_config: Path | None = None
     faults: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
+    mongo_url: str | None = field(default=None, repr=False)
+    workers: int = 1
 
 
 def list_servers(*, faults: bool, variants: bool) -> int:
@@ -45,7 +52,7 @@ def list_servers(*, faults: bool, variants: bool) -> int:
 
 def serve(call: ServeCall) -> int:
     """Serve the reference until interrupted, having said how to test it."""
-    from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, embedded_app, run
+    from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY
 
     faults = _named("--fault", call.faults, FAULTS)
     variants = _named("--variant", call.variants, VARIANTS)
@@ -60,19 +67,50 @@ def serve(call: ServeCall) -> int:
         try_writing(call.write_config, option="--write-config")
 
     def ready(base_url: str) -> None:
-        sys.stdout.write(_announce(call, _described(base_url, variants), printable, changes))
+        sys.stdout.write(_announce(call, _described(base_url, variants, call), printable, changes))
         sys.stdout.flush()
 
-    app = embedded_app(
-        api_key=keys[KEY_VARIABLE],
-        second_api_key=keys[SECOND_KEY_VARIABLE],
-        changes=[one.apply for one in changes],
-    )
+    tenants = {keys[KEY_VARIABLE]: "first", keys[SECOND_KEY_VARIABLE]: "second"}
     try:
-        run(app, host=call.host, port=call.port, on_ready=ready)
+        _run(call, tenants, tuple(one.name for one in changes), ready)
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _run(call: ServeCall, tenants: Mapping[str, str], changes: tuple[str, ...], ready: Callable[[str], None]) -> None:
+    """Serve from memory in this process, or from a database in processes that share it."""
+    from wfconform import reference
+    from wfconform.reference.recipe import Recipe
+
+    recipe = Recipe(tenants, call.mongo_url, changes)
+    if call.mongo_url is None:
+        if call.workers > 1:
+            raise UsageError("--workers: processes share no memory", hint="give them a database: --mongo-url URL")
+        return reference.run(recipe.build(), host=call.host, port=call.port, on_ready=ready)
+    _look_for_database(call.mongo_url)
+    return reference.run_workers(recipe, host=call.host, port=call.port, workers=call.workers, on_ready=ready)
+
+
+def _look_for_database(url: str) -> None:
+    """Warn when the database does not answer: the server starts nevertheless, and answers 503 until it does."""
+    import asyncio
+
+    from wfconform.reference.database import DatabaseError
+    from wfconform.reference.mongo import MongoDatabase, without_password
+
+    async def look() -> None:
+        database = MongoDatabase(url)
+        try:
+            await database.collection(RUNS)
+        finally:
+            await database.close()
+
+    try:
+        asyncio.run(look())
+    except DatabaseError:
+        where = without_password(url)
+        sys.stderr.write(f"warning: {where} does not answer; every call is answered 503 until it does\n")
 
 
 def _named(option: str, names: Sequence[str], known: Sequence[_Named]) -> list[_Named]:
@@ -87,16 +125,30 @@ def _named(option: str, names: Sequence[str], known: Sequence[_Named]) -> list[_
     return [by_name[name] for name in names]
 
 
-def _described(base_url: str, variants: Sequence[Variant]) -> dict[str, Any]:
+def _described(base_url: str, variants: Sequence[Variant], call: ServeCall) -> dict[str, Any]:
     """Return the target file of the server, with what its variants change in it."""
     from wfconform.reference import describe
 
     document = describe(base_url + "".join(variant.prefix for variant in variants))
     document["target"] |= {"api_key_env": KEY_VARIABLE, "second_api_key_env": SECOND_KEY_VARIABLE}
+    if call.mongo_url is not None:
+        document |= _durable(base_url, call.mongo_url)
     for variant in variants:
         for table, values in variant.target.items():
-            document.setdefault(table, {}).update(values)
+            if table != "storage" or table in document:
+                document.setdefault(table, {}).update(values)
     return document
+
+
+def _durable(base_url: str, mongo_url: str) -> dict[str, Any]:
+    """Return what a target file says of storage and restart; calls wait in the socket while processes restart."""
+    from wfconform.reference.mongo import MongoDatabase
+
+    name = MongoDatabase(mongo_url).name
+    return {
+        "storage": {"mongo_url_env": MONGO_VARIABLE, "database": name, "collection": RUNS, "status_field": "status"},
+        "restart": {"command": f"kill -USR1 {os.getpid()} && sleep 1", "ready_url": f"{base_url}/healthz"},
+    }
 
 
 def _key_from_environment(name: str) -> str:
@@ -119,14 +171,17 @@ def _announce(
     base_url = document["target"]["base_url"]
     exports = [f"  export {name}={key}" for name, key in printable.items()]
     exports += [f"  # {name}: as in this server's environment" for name in _hidden(printable)]
+    exports += [f"  # {MONGO_VARIABLE}: the database's URL, as given to this server"] if call.mongo_url else []
     if call.write_config is not None:
         text = f"{_MARK} for the reference at {base_url}; the keys are in the environment.\n\n{dumps(document)}"
         write_whole(call.write_config, text, option="--write-config")
-        check = f"wfconform check --config {shlex.quote(str(call.write_config))} --level full"
+        level = "durable" if call.mongo_url else "full"
+        check = f"wfconform check --config {shlex.quote(str(call.write_config))} --level {level}"
     else:
         check = f"wfconform check {base_url} --workflow conversation={document['workflows']['conversation']}"
     lines = [
         f"reference endpoint: {base_url}/v1/workflows/<workflow id>/execute",
+        *_whereabouts(call),
         *(f"{type(one).__name__.lower()} {one.name}: {one.sentence}" for one in changes),
         "workflows:",
         *(f"  {role:<12} {id}" for role, id in _workflow_ids(document["workflows"]).items()),
@@ -140,6 +195,16 @@ def _announce(
         "Ctrl-C ends it",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _whereabouts(call: ServeCall) -> list[str]:
+    """Say where the runs are, and how to restart."""
+    if call.mongo_url is None:
+        return []
+    from wfconform.reference.mongo import without_password
+
+    processes = "1 process" if call.workers == 1 else f"{call.workers} processes"
+    return [f"runs: {without_password(call.mongo_url)}, {processes}; kill -USR1 {os.getpid()} restarts them"]
 
 
 def _hidden(printable: Mapping[str, str]) -> list[str]:

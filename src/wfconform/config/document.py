@@ -98,7 +98,7 @@ class InputTable(_Table):
 
 
 class StorageTable(_Table):
-    """`[storage]`: where the run records are; checked, and not used by this version."""
+    """`[storage]`: where the run records are."""
 
     mongo_url_env: EnvName
     database: Text
@@ -107,7 +107,7 @@ class StorageTable(_Table):
 
 
 class RestartTable(_Table):
-    """`[restart]`: how the deployment is restarted; checked, and not used by this version."""
+    """`[restart]`: how the deployment is restarted."""
 
     command: Text
     ready_url: BaseUrl | None = None

@@ -13,7 +13,7 @@ from wfconform.config.values import BaseUrl, KeyValue, Seconds, WorkflowId
 from wfconform.errors import ConfigError
 
 PREFIX = "WFCONFORM_"
-_READ_ELSEWHERE = ("debug", "level", "seed", "concurrency", "signing_key")
+_READ_ELSEWHERE = ("debug", "level", "seed", "concurrency", "signing_key", "mongo_url")
 
 
 class Environment(BaseSettings):

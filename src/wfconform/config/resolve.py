@@ -22,7 +22,16 @@ from wfconform.config.values import (
 )
 from wfconform.errors import ConfigError, UsageError
 from wfconform.requirements import ROLES
-from wfconform.target import Access, Input, Secret, Target, Versioned, Workflows
+from wfconform.target import (
+    Access,
+    Input,
+    RestartAccess,
+    Secret,
+    StorageAccess,
+    Target,
+    Versioned,
+    Workflows,
+)
 
 DEFAULT_FILE = "wfconform.toml"
 FLAG_ROLES = tuple(role for role in ROLES if role != "versioned")
@@ -107,6 +116,8 @@ def configure(
         second_workflow=document.target.second_workflow,
         session_ttl_s=_first(sources.env.session_ttl_s, document.target.session_ttl_s),
         expected_failures=dict(document.expected_failures),
+        storage=_storage(sources),
+        restart=_restart(document),
     )
     return Configured(target, _notes(sources, target))
 
@@ -283,18 +294,40 @@ def _input(document: Document) -> Input:
     return Input(**{key: value for key, value in given.items() if value is not None})
 
 
+def _storage(sources: _Sources) -> StorageAccess | None:
+    """Return the access that the file describes; None, and a note, where its URL is not in the environment."""
+    table = sources.document.storage
+    url = sources.environ.get(table.mongo_url_env) if table else None
+    if table is None or not url:
+        return None
+    return StorageAccess(Secret(url), table.database, table.collection, table.status_field)
+
+
+def _restart(document: Document) -> RestartAccess | None:
+    table = document.restart
+    return None if table is None else RestartAccess(table.command, table.ready_url)
+
+
 def _notes(sources: _Sources, target: Target) -> tuple[str, ...]:
     table, access = sources.document.target, target.access
-    stored = sources.document.storage or sources.document.restart
     from_environment = sources.env.api_key is not None and sources.flags.api_key_env is None
+    storage = sources.document.storage
     candidates = {
-        "[storage] and [restart] are read, but this version does not test DUR-*": bool(stored),
+        f"[storage]: the environment variable {storage.mongo_url_env if storage else ''} is not set: the records are "
+        "not looked at": storage is not None and target.storage is None,
         'auth = "none": no key is sent, AUT-* is not tested': access.auth == "none",
         "TLS certificates are not verified": not access.verify_tls,
         "the API key is that of WFCONFORM_API_KEY, not of the variable that api_key_env names": from_environment
         and table.api_key_env not in (None, "WFCONFORM_API_KEY"),
     }
-    named = (table.api_key_env, table.second_api_key_env, sources.flags.api_key_env, sources.flags.second_api_key_env)
+    url_name = storage.mongo_url_env if storage else None
+    named = (
+        url_name,
+        table.api_key_env,
+        table.second_api_key_env,
+        sources.flags.api_key_env,
+        sources.flags.second_api_key_env,
+    )
     return (
         *(note for note, holds in candidates.items() if holds),
         *misspelt(used=frozenset(name for name in named if name)),

@@ -11,9 +11,9 @@ TIME_BUDGET_S = 60.0
 class CheckOptions:
     """How a check is run.
 
-    level: `core` or `full`, what must have been tested for exit 0; only, skip: requirement IDs or groups; concurrency:
-    how many scenarios run at once; seed: makes texts, marks and order repeatable; scenarios: play these alone, where
-    there are any, of those that the selection needs.
+    level: `core`, `full` or `durable`, what must have been tested for exit 0; only, skip: requirement IDs or groups;
+    concurrency: how many scenarios run at once; seed: makes texts, marks and order repeatable; scenarios: play these
+    alone, where there are any, of those that the selection needs.
 
     scripted: play the scenarios; examples: how many requests are drawn for each generated phase, 0 for no such phase;
     explore: how many sessions the exploration tries; time_budget_s: what generated phases and exploration may take.

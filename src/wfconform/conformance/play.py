@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wfconform.conformance.admission import Admission
+from wfconform.conformance.durability import Durability, NotToBeSeen
 from wfconform.conformance.http import HttpDriver
-from wfconform.scenarios import Client, ScenarioSpec, Send, Together, Wait
+from wfconform.scenarios import Census, Client, Probe, Restart, ScenarioSpec, Send, Shows, Stored, Together, Wait
 from wfconform.session import Answer, Busy, Finding, Indeterminate, Kind, Ledger, Lenient, NotProcessed, NotSent, Valid
 from wfconform.session.states import TERMINAL
 from wfconform.wire import Credential, Exchange, Failure, Request, minimal_body, observe, reply_to
@@ -42,7 +43,9 @@ class Played:
 
 @dataclass(slots=True)
 class Player:
-    """What all scenarios of a run share. ended: set when the user wants to stop."""
+    """What all scenarios of a run share. ended: set when the user wants to stop; unseen: why, where the storage could
+    not be looked into, or the deployment not be restarted.
+    """
 
     ledger: Ledger
     client_for: Callable[[str], Client]
@@ -50,6 +53,8 @@ class Player:
     on_finding: OnFinding
     ended: asyncio.Event
     sleep: Sleep = asyncio.sleep
+    durability: Durability = field(default_factory=Durability)
+    unseen: dict[str, NotToBeSeen] = field(default_factory=dict)
 
     async def play(self, spec: ScenarioSpec, driver: HttpDriver, played: Played) -> None:
         """Run a scenario to its end, or to the first valid request that got no answer; `played` tells how it went."""
@@ -75,6 +80,8 @@ class Player:
         if isinstance(operation, Wait):
             await self._pause(operation.seconds)
             return None
+        if isinstance(operation, Probe | Census | Restart | Shows):
+            return await self._beside(operation, played)
         timed = operation.sends if isinstance(operation, Together) else ((0.0, operation),)
         exchanges = await asyncio.gather(*(self.deliver(driver, played, send, delay) for delay, send in timed))
         for send, exchange in zip((send for _, send in timed), exchanges, strict=True):
@@ -85,6 +92,42 @@ class Player:
             self.on_finding(played, exchange, finding)
         played.cut_short, played.retry = _cut(exchanges)
         return exchanges if isinstance(operation, Together) else exchanges[0]
+
+    async def _beside(self, operation: Any, played: Played) -> Any:
+        """Do what is not a call; where that fails the scenario is cut short, and the target is not blamed."""
+        storage, restarter = self.durability.storage, self.durability.restarter
+        try:
+            if isinstance(operation, Shows):
+                self._take(operation, played)
+            elif isinstance(operation, Restart) and restarter is not None:
+                await restarter.restart()
+            elif isinstance(operation, Census) and storage is not None:
+                return await storage.count_lately()
+            elif isinstance(operation, Probe) and storage is not None:
+                return await self._probe(operation, storage.find)
+            else:
+                played.cut_short = "this run has no access to the storage, or cannot restart the deployment"
+        except NotToBeSeen as error:
+            played.cut_short = str(error)
+            self.unseen[str(error)] = error
+        return None
+
+    async def _probe(self, probe: Probe, find: Callable[[str], Awaitable[Stored]]) -> Stored:
+        waited_s, pause_s = 0.0, FIRST_PAUSE_S / 4
+        while True:
+            stored = await find(probe.run_id)
+            if probe.until(stored) or waited_s >= probe.within_s or self.ended.is_set():
+                return stored
+            await self._pause(pause_s)
+            waited_s += pause_s
+            pause_s = min(pause_s * 2, probe.within_s - waited_s or pause_s, FIRST_PAUSE_S * 4)
+
+    def _take(self, shows: Shows, played: Played) -> None:
+        """Take in what a scenario found out itself; the session's last call stands for it."""
+        token = shows.session.token
+        calls = [one for one in played.exchanges if one.request.token == token] or played.exchanges
+        if calls:
+            self.on_finding(played, calls[-1], Finding(shows.id, shows.broken))
 
     async def _pause(self, seconds: float) -> None:
         waiting = asyncio.ensure_future(self.ended.wait())

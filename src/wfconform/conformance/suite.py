@@ -10,6 +10,7 @@ import wfconform
 from wfconform.conformance.abilities import PLAIN, can_show
 from wfconform.conformance.admission import Admission
 from wfconform.conformance.contact import client_of
+from wfconform.conformance.durability import Durability, durability_of
 from wfconform.conformance.http import ASGIApp, HttpDriver, tls_context
 from wfconform.conformance.lifespan import lifespan
 from wfconform.conformance.options import CheckOptions, Progress
@@ -40,11 +41,13 @@ async def run_check(
     app: ASGIApp | None = None,
     progress: Progress | None = None,
     interrupted: asyncio.Event | None = None,
+    durability: Durability | None = None,
 ) -> Run:
     """Check a target and return what was found; an unreachable one is a Run with a problem, not an exception.
 
     app: call this ASGI application in-process instead of the network. interrupted: set it to end the check early; what
-    was found until then is returned. Raises UsageError for an unknown level or requirement.
+    was found until then is returned. durability: how to look into the storage and restart the deployment, when not by
+    what the target says. Raises UsageError for an unknown level or requirement.
     """
     required_at(options.level)
     selected = _selection(options)
@@ -52,8 +55,13 @@ async def run_check(
         raise UsageError("--only and --skip leave no requirement", hint="`wfconform requirements` lists them")
     stop = interrupted or asyncio.Event()
     check = _Check(target, options, selected=selected, app=app, progress=progress, interrupted=stop)
-    async with lifespan(app) if app is not None else contextlib.nullcontext():
-        return await check.run()
+    check.player.durability = reach = durability or durability_of(target)
+    try:
+        async with lifespan(app) if app is not None else contextlib.nullcontext():
+            return await check.run()
+    finally:
+        if reach.storage is not None:
+            await reach.storage.close()
 
 
 def _selection(options: CheckOptions) -> frozenset[str]:
@@ -245,7 +253,7 @@ class _Check:
             sessions=sum(call.request.kind is Kind.FIRST and call.status == 200 for call in calls)
             + sum(phase.sessions for phase in phases),
             phases=phases,
-            problems=tuple(found),
+            problems=(*found, *(Problem(3, str(why), why.hint) for why in self.player.unseen.values())),
             notes=tuple(self._notes()),
         )
         return scrubbed(run, self.recorder.secrets)

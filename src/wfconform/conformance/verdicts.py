@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from wfconform.conformance.play import Played
 from wfconform.conformance.record import EVIDENCE_LIMIT, Record, Recorder
 from wfconform.outcomes import Evidence, Problem, RequirementResult, Verdict
-from wfconform.requirements import FULL_ACCESS, Level, Requirement, catalogue, required_at
+from wfconform.requirements import DURABLE_ACCESS, FULL_ACCESS, Level, Requirement, catalogue, required_at
 from wfconform.target import Target
 
 _OFFERS_IN_WORDS = {
@@ -14,12 +14,12 @@ _OFFERS_IN_WORDS = {
     "echo": "echoes = true",
     "key2": "a second tenant's key (second_api_key_env)",
     "active": "versioned.active",
-    "mongo": "storage access",
-    "restart": "a restart command",
+    "mongo": "storage access ([storage])",
+    "restart": "a restart command ([restart])",
     "auth": "a key (auth)",
 }
+_ACCESS = {"full": FULL_ACCESS, "durable": DURABLE_ACCESS}
 _OUTSIDE = {
-    "DUR": "tested at level durable only, which this version does not have",
     "LOD": "tested by a load run only, which this version does not have",
 }
 
@@ -112,11 +112,12 @@ def problems(
     missing = _missing(results, level, target)
     if missing:
         listed = "; ".join(f"{one.id} ({one.message})" for one in missing)
-        hint = "configure what is named, or ask for a lower level" if level == "full" else ""
+        hint = "configure what is named, or ask for a lower level" if level in _ACCESS else ""
         found.append(Problem(3, f"level {level}: not tested: {listed}", hint))
-    access = [_OFFERS_IN_WORDS.get(name, f"the role {name}") for name in FULL_ACCESS if name not in target.offers]
-    if level == "full" and access and not partial:
-        found.append(Problem(3, f"level full needs {', '.join(access)}", "configure it, or use --level core"))
+    wanted = _ACCESS.get(level, ())
+    access = [_OFFERS_IN_WORDS.get(name, f"the role {name}") for name in wanted if name not in target.offers]
+    if access and not partial:
+        found.append(Problem(3, f"level {level} needs {', '.join(access)}", "configure it, or use a lower --level"))
     return found
 
 

@@ -1,10 +1,12 @@
 """The reference as it comes: in memory, with the shipped workflows and two tenants, and its own description."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wfconform.reference.definitions import Definitions
 from wfconform.reference.parts import Change, Parts, together
 from wfconform.reference.store import RunStore, embedded_store
 
@@ -17,6 +19,7 @@ def embedded_app(
     second_api_key: str = SECOND_DEVELOPMENT_KEY,
     *,
     store: RunStore | None = None,
+    definitions: Definitions | None = None,
     changes: Iterable[Change] = (),
 ) -> ASGIApp:
     """Build the reference with two tenants; its runs live in memory unless a store is given.
@@ -24,7 +27,25 @@ def embedded_app(
     changes: faults and variants, made in order.
     """
     parts = Parts(keys={api_key: "first", second_api_key: "second"}, store=store or embedded_store())
+    if definitions is not None:
+        parts = replace(parts, definitions=definitions)
     return together(*changes)(parts).build()
+
+
+class Restartable:
+    """An application that can be restarted: what `build` makes is made anew, what it stands on stays."""
+
+    def __init__(self, build: Callable[[], ASGIApp]) -> None:
+        self._build = build
+        self._app = build()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a call on."""
+        await self._app(scope, receive, send)
+
+    async def restart(self) -> None:
+        """Forget everything that is not in the database."""
+        self._app = self._build()
 
 
 def describe(base_url: str) -> dict[str, Any]:

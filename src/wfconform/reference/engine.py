@@ -90,7 +90,7 @@ class Turn:
         self._node_event("start_node_run", node, run_input={})
         if node.script.delay_s:
             yield node.script.delay_s
-        return _RUNNERS[node.type](self, node)
+        return _RUNNERS.get(node.type, Turn._not_executed)(self, node)
 
     def _no_op(self, node: Node) -> Node | None:
         if node.script.pause:
@@ -144,9 +144,28 @@ class Turn:
         self._end_node(node, output)
         return self._leave(node)
 
+    def _not_executed(self, node: Node) -> Node | None:
+        """Pass by a node of a type that this server does not know to execute, and say so."""
+        self._warn(f"the node {node.logical_id!r} was passed by: {node.type} is not executed here")
+        self._end_node(node)
+        return self._leave(node)
+
+    def _fork(self, edge: Edge) -> None:
+        """Record a companion thread that would start here, if its edge is open; there is one thread."""
+        if edge.condition is not None and not edge.condition.holds(self._state.runtime):
+            return
+        self.log.add_edge("companion_edge", edge, "the node is left")
+        self._warn(f"the companion thread of {edge.logical_id!r} was not started: one thread runs here")
+
+    def _warn(self, message: str) -> None:
+        self.log.add("workflow_warning", warning_message=message)
+
     def _leave(self, node: Node) -> Node | None:
         """Take the first edge that is open; with none, park again or end."""
         for edge in self._workflow.edges[node.logical_id]:
+            if edge.companion:
+                self._fork(edge)
+                continue
             if edge.condition is None:
                 self.log.add_edge("direct_edge", edge, "direct edge")
                 return edge.destination
@@ -172,7 +191,7 @@ class Turn:
         return self._node_event(type, node)
 
     def _abort(self) -> None:
-        self.log.add("workflow_warning", warning_message="the graph loops without waiting for the user")
+        self._warn("the graph loops without waiting for the user")
         self.log.add("end_workflow", llm_token_usage={}, llm_latency_stats={})
         self.status = Status.ABORTED
 

@@ -56,7 +56,7 @@ class Node(_Part, frozen=True):
     """One node of the graph."""
 
     logical_id: str
-    type: Literal["say_static", "say_llm", "worker_llm", "no_op"]
+    type: str
     name: str = ""
     is_start: bool = False
     disabled: bool = False
@@ -107,7 +107,7 @@ class _EdgeConfig(_Part, frozen=True):
     logical_id: str
     source_node_logical_id: str
     destination_node_logical_id: str
-    type: Literal["direct", "conditional"] = "direct"
+    type: Literal["direct", "conditional", "companion"] = "direct"
     name: str = ""
     condition: _Condition | None = None
     companion_thread_config: _Companion | None = None
@@ -115,27 +115,28 @@ class _EdgeConfig(_Part, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One edge of the graph; without a condition it is direct."""
+    """One edge of the graph; without a condition it is direct. companion: it forks off another thread."""
 
     logical_id: str
     name: str
     source: Node
     destination: Node
     condition: Condition | None = None
+    companion: bool = False
 
 
 class _WorkflowScript(_Part, frozen=True):
-    workflow_id: str
+    workflow_id: str = ""
     version: int = 0
     active: bool = True
 
 
 class _WorkflowMiscellaneous(_Part, frozen=True):
-    reference: _WorkflowScript
+    reference: _WorkflowScript = _WorkflowScript()
 
 
 class _WorkflowConfig(_Part, frozen=True):
-    miscellaneous: _WorkflowMiscellaneous
+    miscellaneous: _WorkflowMiscellaneous | None = None
     name: str = ""
 
 
@@ -162,13 +163,21 @@ class Workflow:
     runtime_variables: dict[str, Any]
 
 
-def parse_workflow(document: bytes | str) -> Workflow:
-    """Read one definition; raises DefinitionError with the place and the reason."""
+def parse_workflow(document: bytes | str, *, id: str | None = None) -> Workflow:
+    """Read one definition; raises DefinitionError with the place and the reason.
+
+    id: what the workflow is called, with version 0, whatever the definition says; without it, the definition says.
+    """
     try:
         read = msgspec.json.decode(document, type=_Document)
     except msgspec.DecodeError as error:
         raise DefinitionError(f"workflow definition: {error}") from error
-    config, script = read.workflow_config, read.workflow_config.miscellaneous.reference
+    config = read.workflow_config
+    script = (config.miscellaneous or _WorkflowMiscellaneous()).reference
+    if id is not None:
+        script = _WorkflowScript(workflow_id=id)
+    if not script.workflow_id:
+        raise DefinitionError(f"{config.name}: miscellaneous.reference.workflow_id is missing")
     nodes = {node.logical_id: node for node in read.node_configs}
     if len(nodes) < len(read.node_configs):
         raise DefinitionError(f"{config.name}: two nodes have the same logical_id")
@@ -193,26 +202,28 @@ def _start(name: str, nodes: Iterable[Node]) -> Node:
 
 
 def _edges(configs: Iterable[_EdgeConfig], nodes: Mapping[str, Node]) -> dict[str, tuple[Edge, ...]]:
-    """Sort the edges by their source, direct ones first: they win over conditional ones (§11)."""
+    """Sort the edges by their source: forks, then direct ones, which win over conditional ones (§11)."""
     leaving: dict[str, list[Edge]] = {logical_id: [] for logical_id in nodes}
-    for config in sorted(configs, key=lambda config: config.type == "conditional"):
-        edge = _edge(config, nodes)
+    for edge in (_edge(config, nodes) for config in configs):
         leaving[edge.source.logical_id].append(edge)
-    return {logical_id: tuple(edges) for logical_id, edges in leaving.items()}
+    return {
+        logical_id: tuple(sorted(edges, key=lambda edge: (not edge.companion, edge.condition is not None)))
+        for logical_id, edges in leaving.items()
+    }
 
 
 def _edge(config: _EdgeConfig, nodes: Mapping[str, Node]) -> Edge:
     for end in (config.source_node_logical_id, config.destination_node_logical_id):
         if end not in nodes:
             raise DefinitionError(f"edge {config.logical_id!r}: there is no node {end!r}")
-    if config.companion_thread_config and config.companion_thread_config.is_companion_thread:
-        raise DefinitionError(f"edge {config.logical_id!r}: companion threads are not supported")
+    companion = (config.companion_thread_config or _Companion()).is_companion_thread or config.type == "companion"
     return Edge(
         logical_id=config.logical_id,
         name=config.name,
         source=nodes[config.source_node_logical_id],
         destination=nodes[config.destination_node_logical_id],
         condition=_condition(config) if config.type == "conditional" else None,
+        companion=companion,
     )
 
 

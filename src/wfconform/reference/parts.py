@@ -15,10 +15,17 @@ from starlette.types import ASGIApp
 
 from wfconform.reference.app import create_app
 from wfconform.reference.calls import Call, Handler, Json, Layer, Reply, layered
+from wfconform.reference.database import WORKFLOWS
+from wfconform.reference.definitions import Definitions
 from wfconform.reference.events import new_event_id
 from wfconform.reference.language_model import Model, scripted
-from wfconform.reference.store import Record, RunStore, embedded_store
+from wfconform.reference.records import Claim, Record, TurnPair
+from wfconform.reference.store import RunStore, embedded_collection, embedded_store
 from wfconform.reference.workflows import Workflows, shipped_workflows
+
+
+def _embedded_definitions() -> Definitions:
+    return Definitions(embedded_collection(name=WORKFLOWS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class Parts:
     keys: Mapping[str, str] | None
     store: RunStore = field(default_factory=embedded_store)
     workflows: Workflows = field(default_factory=shipped_workflows)
+    definitions: Definitions = field(default_factory=_embedded_definitions)
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     new_run_id: Callable[[], ObjectId] = ObjectId
@@ -40,6 +48,7 @@ class Parts:
         app: ASGIApp = create_app(
             store=self.store,
             workflows=self.workflows,
+            definitions=self.definitions,
             keys=self.keys,
             clock=self.clock,
             sleep=self.sleep,
@@ -141,19 +150,33 @@ class _Altered(RunStore):
     def __init__(
         self, store: RunStore, read: Callable[[Record], Record], write: Callable[[Record], Record | None]
     ) -> None:
+        super().__init__(store.runs)
         self._store, self._read, self._write = store, read, write
 
-    async def insert(self, record: Record) -> None:
+    async def insert(self, record: Record, turn: TurnPair | None = None) -> None:
         """Add a new run."""
-        await self._store.insert(self._write(record) or record)
+        await self._store.insert(self._write(record) or record, turn)
 
     async def find(self, id: ObjectId) -> Record | None:
         """Return a run, or None."""
         found = await self._store.find(id)
         return None if found is None else self._read(found)
 
+    async def claim(self, id: ObjectId, claim: Claim, *, tenant: str, workflow_id: str) -> Record | None:
+        """Claim a run's next turn."""
+        found = await self._store.claim(id, claim, tenant=tenant, workflow_id=workflow_id)
+        return None if found is None else self._read(found)
+
+    async def finish(self, record: Record, *, revision: int, token: str, turn: TurnPair | None = None) -> bool:
+        """Move a run on under a claim; what is not written counts as written."""
+        altered = self._write(record)
+        if altered is None:
+            await self._store.release(record.id, token)
+            return True
+        return await self._store.finish(altered, revision=revision, token=token, turn=turn)
+
     async def replace(self, record: Record, *, revision: int) -> bool:
-        """Write a run if it still is at that revision; what is not written counts as written."""
+        """Move a run on; what is not written counts as written."""
         altered = self._write(record)
         return altered is None or await self._store.replace(altered, revision=revision)
 

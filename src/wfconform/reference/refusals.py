@@ -40,3 +40,18 @@ def conflict(message: str) -> Refusal:
 def too_large(limit: int) -> Refusal:
     """Return a 413."""
     return Refusal(413, f"the body is larger than {limit} bytes")
+
+
+def run_too_large() -> Refusal:
+    """Return the 413 for a turn after which the run's record would be larger than the database takes."""
+    return Refusal(413, "the run would hold more than its record can")
+
+
+def unavailable() -> Refusal:
+    """Return the 503 for what was not carried out and may be sent again (§10)."""
+    return Refusal(503, "the database cannot be reached; nothing was done", headers={"Retry-After": "1"})
+
+
+def indeterminate() -> Refusal:
+    """Return the 500 for what may or may not have been carried out (§10)."""
+    return Refusal(500, "the database did not say whether this was done")

@@ -87,7 +87,7 @@ def read_body(body: bytes) -> Call:
     if read.run_id is None and command in _NEEDS_RUN:
         raise invalid(("body", "run_id"), f"{command} needs a run_id", type="missing")
     return Call(
-        run_id=None if read.run_id is None else _run_id(read.run_id),
+        run_id=None if read.run_id is None else read_run_id(read.run_id),
         command=command,
         text=_last_text(given.thread_to_node_inputs.get(MAIN_THREAD)),
         dynamic=given.dynamic_variables or {},
@@ -112,9 +112,10 @@ def read_version(text: str | None) -> int | None:
     return int(digits) if len(digits) < len(str(MAX_INTEGER)) else MAX_INTEGER
 
 
-def _run_id(text: str) -> ObjectId:
+def read_run_id(text: str, place: Place = ("body", "run_id")) -> ObjectId:
+    """Check a run_id (RUN-006); upper case is read as lower case."""
     if not _HEX_ID.fullmatch(text.lower()):
-        raise invalid(("body", "run_id"), "must be 24 hexadecimal digits", type="string_pattern_mismatch")
+        raise invalid(place, "must be 24 hexadecimal digits", type="string_pattern_mismatch")
     return ObjectId(text)
 
 

@@ -21,12 +21,12 @@ _REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one who
 def serving(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve on a free port (or on `port`) while the block runs, and yield the base URL."""
     with listen(host, port) as listener:
-        server = uvicorn.Server(_config(app))
+        server = uvicorn.Server(settings(app))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="wfconform-reference", daemon=True)
         thread.start()
         try:
             _wait_until_started(server, thread)
-            yield _url(listener)
+            yield url_of(listener)
         finally:
             server.should_exit = True
             thread.join(_STOP_TIMEOUT_S)
@@ -38,11 +38,11 @@ def run(
     """Serve in the foreground until interrupted; `on_ready` is told the base URL once connections are taken."""
     with listen(host, port) as listener:
         if on_ready is not None:
-            on_ready(_url(listener))
-        uvicorn.Server(_config(app)).run(sockets=[listener])
+            on_ready(url_of(listener))
+        uvicorn.Server(settings(app)).run(sockets=[listener])
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def settings(app: ASGIApp) -> uvicorn.Config:
     """Return uvicorn's settings: idle connections outlive a think time, open requests do not hold up the end."""
     return uvicorn.Config(
         app,
@@ -72,7 +72,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
+    """Return the base URL of what listens there."""
     host, port = listener.getsockname()[:2]
     host = _REACHABLE.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

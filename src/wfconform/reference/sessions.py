@@ -1,4 +1,7 @@
-"""Sessions: turns, pauses and stops of runs (§5, §6), each flushed to the store before it is answered."""
+"""Sessions: turns, pauses and stops of runs (§5, §6), each flushed to the store before it is answered.
+
+The turns of one run go one after another: in this process by queueing, across processes by claims on the record.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,16 +13,22 @@ from typing import Any
 import msgspec
 from bson import ObjectId
 
+from wfconform.reference.database import NotReached
+from wfconform.reference.definitions import Definitions
 from wfconform.reference.engine import State, Turn
 from wfconform.reference.events import Event, EventLog
 from wfconform.reference.language_model import Model
 from wfconform.reference.model import Workflow
+from wfconform.reference.records import Claim, Record, TurnPair
 from wfconform.reference.refusals import conflict, not_found
 from wfconform.reference.request import Call
 from wfconform.reference.status import TERMINAL, Status
-from wfconform.reference.store import Record, RunStore
+from wfconform.reference.store import RunStore
 from wfconform.reference.workflows import Workflows
 
+CLAIM_S = 10.0  # how long a claim holds unless it is renewed: what a crashed process leaves behind
+CLAIM_POLL_S = 0.02  # how often another process's claim is looked at, at first
+_LONGEST_POLL_S = 0.25
 _encode = msgspec.json.Encoder().encode
 _decode_state = msgspec.json.Decoder(State).decode
 
@@ -36,11 +45,16 @@ class Asked:
 
 @dataclass(slots=True)
 class _Lane:
-    """Where the turns of one run queue; `stopped` tells the one in flight that a stop has won."""
+    """Where the turns of one run queue in this process.
+
+    stopped: tells the turn in flight that a stop has won; token, until: the claim that it runs under, "" for none.
+    """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
     stopped: bool = False
+    token: str = ""
+    until: float = 0.0
 
 
 class Sessions:
@@ -51,6 +65,7 @@ class Sessions:
         *,
         store: RunStore,
         workflows: Workflows,
+        definitions: Definitions,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         new_run_id: Callable[[], ObjectId],
@@ -59,6 +74,7 @@ class Sessions:
     ) -> None:
         self._store = store
         self._workflows = workflows
+        self._definitions = definitions
         self._clock = clock
         self._sleep = sleep
         self._new_run_id = new_run_id
@@ -67,20 +83,18 @@ class Sessions:
         self._lanes: dict[ObjectId, _Lane] = {}
 
     async def execute(self, asked: Asked) -> bytes:
-        """Carry out a call and return the response body; raises Refusal."""
-        if self._workflows.find(asked.workflow_id) is None:
+        """Carry out a call and return the response body; raises Refusal, and what `RunStore` raises."""
+        if await self._workflow(asked, None) is None:
             raise not_found("workflow")
         if asked.call.run_id is None:
             return await self._first_turn(asked)
         if asked.call.command == "stop":
             return await self._stop(asked, asked.call.run_id)
         async with self._lane(asked.call.run_id) as lane:
-            if asked.call.command == "pause":
-                return await self._pause(asked, asked.call.run_id)
-            return await self._later_turn(asked, asked.call.run_id, lane)
+            return await self._under_claim(asked, asked.call.run_id, lane)
 
     async def _first_turn(self, asked: Asked) -> bytes:
-        workflow = self._workflows.find(asked.workflow_id, asked.version)
+        workflow = await self._workflow(asked, asked.version)
         if workflow is None:
             raise not_found("version")
         now = self._clock()
@@ -99,36 +113,72 @@ class Sessions:
             created_at=now,
             updated_at=self._clock(),
         )
-        await self._store.insert(record)
+        await self._store.insert(record, _pair(record, asked.call, turn, token=""))
         return _answer(record, error=turn.error, hint=turn.hint)
 
-    async def _later_turn(self, asked: Asked, run_id: ObjectId, lane: _Lane) -> bytes:
-        record = await self._find(asked, run_id)
-        _refuse_terminal(record)
-        workflow = self._workflows.find(record.workflow_id, record.version_number)
+    async def _under_claim(self, asked: Asked, run_id: ObjectId, lane: _Lane) -> bytes:
+        """Run a turn or a pause while no other process can, and give the claim up whatever happens."""
+        lane.token, lane.stopped = ObjectId().binary.hex(), False
+        record = await self._claimed(asked, run_id, lane)
+        try:
+            _refuse_terminal(record)
+            if asked.call.command == "pause":
+                return await self._pause(record, lane)
+            return await self._later_turn(asked, record, lane)
+        finally:
+            if lane.token:
+                await self._store.release(run_id, lane.token)
+
+    async def _claimed(self, asked: Asked, run_id: ObjectId, lane: _Lane) -> Record:
+        """Claim the run's next turn; wait while another process has it, or until its claim has ended."""
+        pause_s, waited_s = CLAIM_POLL_S, 0.0
+        while True:
+            claim = self._claim(lane)
+            record = await self._store.claim(run_id, claim, tenant=asked.tenant, workflow_id=asked.workflow_id)
+            if record is not None:
+                lane.until = claim.until
+                return record
+            _refuse_terminal(await self._find(asked, run_id))
+            if waited_s > 2 * CLAIM_S:
+                raise conflict("another turn of this run is being executed")
+            await self._sleep(pause_s)
+            waited_s += pause_s
+            pause_s = min(pause_s * 2, _LONGEST_POLL_S)
+
+    def _claim(self, lane: _Lane) -> Claim:
+        now = self._clock()
+        return Claim(lane.token, now, now + CLAIM_S)
+
+    async def _later_turn(self, asked: Asked, record: Record, lane: _Lane) -> bytes:
+        workflow = await self._workflow(asked, record.version_number)
         if workflow is None:
             raise not_found("version")
         state = _decode_state(record.state)
-        turn = await self._run(workflow, state, asked.call, lane)
+        turn = await self._run(workflow, state, asked.call, lane, run_id=record.id)
         if turn.status is Status.RUNNING:
-            return _cut_off(record, turn)
+            return await self._overtaken(asked, record, turn)
         done = self._next(record, turn.status, turn.log.events, state, turns=1)
-        if not await self._store.replace(done, revision=record.revision):
+        pair = _pair(done, asked.call, turn, token=lane.token)
+        finished = await self._store.finish(done, revision=record.revision, token=lane.token, turn=pair)
+        lane.token = ""
+        if not finished:
             return await self._overtaken(asked, record, turn)
         return _answer(done, error=turn.error, hint=turn.hint)
 
     async def _overtaken(self, asked: Asked, record: Record, turn: Turn) -> bytes:
-        """Another process wrote the run during the turn: a stop wins, a turn makes this one a conflict."""
+        """The run was written by others during the turn: a stop wins, another turn makes this one a conflict."""
         now = await self._find(asked, record.id)
         if now.status is Status.CANCELLED:
             return _cut_off(record, turn)
+        if now.revision == record.revision:
+            raise NotReached("the turn was not written, and its claim is gone")
         raise conflict("another turn of this run was executed meanwhile")
 
-    async def _pause(self, asked: Asked, run_id: ObjectId) -> bytes:
-        record = await self._find(asked, run_id)
-        _refuse_terminal(record)
+    async def _pause(self, record: Record, lane: _Lane) -> bytes:
         paused = self._closed_by(record, Status.PAUSED, "pause_event")
-        if not await self._store.replace(paused, revision=record.revision):
+        finished = await self._store.finish(paused, revision=record.revision, token=lane.token)
+        lane.token = ""
+        if not finished:
             raise conflict("the run was changed meanwhile")
         return _answer(paused)
 
@@ -146,6 +196,13 @@ class Sessions:
                     self._lanes[run_id].stopped = True
                 return _answer(stopped)
 
+    async def _workflow(self, asked: Asked, version: int | None) -> Workflow | None:
+        """Find a workflow among those that come with the server, then among the tenant's own."""
+        shipped = self._workflows.find(asked.workflow_id, version)
+        if shipped is not None or self._workflows.find(asked.workflow_id) is not None:
+            return shipped
+        return await self._definitions.workflow(asked.workflow_id, version, tenant=asked.tenant)
+
     async def _find(self, asked: Asked, run_id: ObjectId) -> Record:
         """Return the run if it is this tenant's and this workflow's (AUT-003, RUN-007)."""
         record = await self._store.find(run_id)
@@ -153,15 +210,28 @@ class Sessions:
             raise not_found("run")
         return record
 
-    async def _run(self, workflow: Workflow, state: State, call: Call, lane: _Lane) -> Turn:
+    async def _run(
+        self, workflow: Workflow, state: State, call: Call, lane: _Lane, *, run_id: ObjectId | None = None
+    ) -> Turn:
         state.dynamic.update(call.dynamic)
         state.runtime.update(call.runtime)
         turn = self._turn(workflow, state, self._log(last_us=state.last_us), text=call.text)
         for seconds in turn.run():
-            await self._sleep(seconds)
+            await self._wait(seconds, lane, run_id)
             if lane.stopped:
                 break
         return turn
+
+    async def _wait(self, seconds: float, lane: _Lane, run_id: ObjectId | None) -> None:
+        """Let a node's time pass, and keep the claim meanwhile; a claim that is gone stops the turn."""
+        while seconds > 0 and not lane.stopped:
+            step_s = min(seconds, CLAIM_S / 2)
+            await self._sleep(step_s)
+            seconds -= step_s
+            if run_id is not None and not lane.stopped and lane.until - self._clock() < CLAIM_S / 2:
+                claim = self._claim(lane)
+                lane.until = claim.until
+                lane.stopped = not await self._store.renew(run_id, claim)
 
     def _closed_by(self, record: Record, status: Status, type: str, **fields: object) -> Record:
         """Return the run moved on by a command; a command takes no turn (TRN-006)."""
@@ -206,6 +276,12 @@ def _cut_off(record: Record, turn: Turn) -> bytes:
     turn.log.add("end_workflow", llm_token_usage={}, llm_latency_stats={})
     events = _encode(turn.log.events)
     return _answer(replace(record, status=Status.CANCELLED, turn_number=record.turn_number + 1, events=events))
+
+
+def _pair(record: Record, call: Call, turn: Turn, *, token: str) -> TurnPair:
+    """Return the turn as the record keeps it."""
+    said = [event["content"] for event in turn.log.events if event["type"] == "assistant_response"]
+    return TurnPair(record.turn_number, record.updated_at, token, call.command, call.text, record.status, tuple(said))
 
 
 def _answer(record: Record, *, error: str | None = None, hint: Event | None = None) -> bytes:

@@ -1,157 +1,189 @@
-"""Runs in a MongoDB-shaped database (§5, §6): one record for each run, `_id` is the run_id.
+"""Runs in a database: made, claimed for a turn, moved on. `records` says what a record holds.
 
-| field | holds |
-|---|---|
-| `_id` | ObjectId: the run_id, its timestamp is the time of creation |
-| `workflow_id`, `version_number`, `tenant` | what was started, and by whom |
-| `status`, `turn_number` | as answered last |
-| `revision` | how often the record was written; a write names the revision it replaces |
-| `state` | the engine's state, JSON as bytes |
-| `events` | the events of the last answer, a JSON array as bytes |
-| `created_at`, `updated_at` | epoch seconds |
+Processes share a database without knowing of each other:
+- a turn is **claimed** before it runs: in one step, where nobody else holds a claim that is still good. A claim has an
+  end, so what a crashed process held is free again after that; while a turn runs, its claim is made longer;
+- a turn is **finished** only under its own claim and on the revision that it started from, so two can never both count;
+- a **stop** names the revision alone: it wins over a turn in flight, whose claim ends with it.
+
+When the database does not answer, what became of a write is found out before anybody is told: see `_settle`.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
-from threading import Lock
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import mongomock
 from bson import ObjectId
-from pymongo.results import UpdateResult
 
-from wfconform.reference.status import Status
+from wfconform.reference.database import (
+    DATABASE,
+    RUNS,
+    Collection,
+    Duplicate,
+    NotReached,
+    Unanswered,
+    Withdrawn,
+)
+from wfconform.reference.embedded import EmbeddedCollection
+from wfconform.reference.records import (
+    FREE,
+    TURNS_KEPT,
+    Claim,
+    Page,
+    Record,
+    TurnPair,
+    fields_of,
+    pair_document,
+    record_of,
+)
 
-DATABASE = "workflows"
-COLLECTION = "workflow_runs"
-_T = TypeVar("_T")
-_Document = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One run as it is stored."""
-
-    id: ObjectId
-    workflow_id: str
-    version_number: int
-    tenant: str
-    status: Status
-    turn_number: int
-    revision: int
-    state: bytes
-    events: bytes
-    created_at: float
-    updated_at: float
-
-
-class Collection(Protocol):
-    """What is used of a pymongo collection; every filter names `_id`."""
-
-    def insert_one(self, document: Any) -> Any:
-        """Add a document."""
-        ...
-
-    def find_one(self, filter: Any) -> Any:
-        """Return a document or None."""
-        ...
-
-    def replace_one(self, filter: Any, replacement: Any) -> Any:
-        """Replace a document; the result tells `matched_count`."""
-        ...
+PATIENCE_S = 6.0  # how long the outcome of a write is asked for
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 0.5
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class RunStore:
-    """Reads and writes runs; `blocking` says that the collection waits for a network, so a thread does it."""
+    """Reads and writes runs.
 
-    def __init__(self, collection: Collection, *, blocking: bool) -> None:
-        self._collection = collection
-        self._blocking = blocking
+    Every operation may raise NotReached: it was not done, or may simply be done again. `insert` and `finish` may raise
+    Unanswered when even after `patience_s` nobody can say what became of the write; what writes may raise TooLarge.
+    """
 
-    async def insert(self, record: Record) -> None:
-        """Add a new run."""
-        await self._call(lambda: self._collection.insert_one(_document(record)))
+    def __init__(self, runs: Collection, *, patience_s: float = PATIENCE_S, sleep: Sleep = asyncio.sleep) -> None:
+        self.runs = runs
+        self._patience_s = patience_s
+        self._sleep = sleep
+
+    async def insert(self, record: Record, turn: TurnPair | None = None) -> None:
+        """Add a new run; sent again until it is known to be there: its `_id` is its own, so it is made once."""
+        turns = [] if turn is None else [pair_document(turn)]
+        document = {"_id": record.id, **fields_of(record), **FREE, "turns": turns}
+        sent = False
+        waits = _waits(self._patience_s)
+        while True:
+            try:
+                return await self.runs.insert_one(dict(document))
+            except Duplicate:
+                return None
+            except (NotReached, Unanswered) as error:
+                sent = sent or isinstance(error, Unanswered)
+                if not sent:
+                    raise
+                wait_s = next(waits, None)
+                if wait_s is None:
+                    raise Unanswered("nobody can say whether the run was made") from error
+                await self._sleep(wait_s)
 
     async def find(self, id: ObjectId) -> Record | None:
         """Return a run, or None."""
-        found = await self._call(lambda: self._collection.find_one({"_id": id}))
-        return None if found is None else _record(found)
+        async with _harmless():
+            found = await self.runs.find_one({"_id": id}, without="turns")
+        return None if found is None else record_of(found)
+
+    async def claim(self, id: ObjectId, claim: Claim, *, tenant: str, workflow_id: str) -> Record | None:
+        """Claim the next turn of a run, and return the run; None: there is no such run, or another has the claim."""
+        free = {"_id": id, "tenant": tenant, "workflow_id": workflow_id, "claimed_until": {"$lt": claim.now}}
+        update = {"$set": {"claim": claim.token, "claimed_until": claim.until}}
+        try:
+            found = await self.runs.claim_one(free, update, without="turns")
+        except Unanswered as error:
+            await self.release(id, claim.token)
+            raise NotReached(str(error)) from error
+        return None if found is None else record_of(found)
+
+    async def renew(self, id: ObjectId, claim: Claim) -> bool:
+        """Make a claim last longer; False when it is known to be no longer held."""
+        try:
+            return await self.runs.update_one(
+                {"_id": id, "claim": claim.token}, {"$set": {"claimed_until": claim.until}}
+            )
+        except (NotReached, Unanswered):
+            return True  # what the turn comes to is decided when it is finished
+
+    async def release(self, id: ObjectId, token: str) -> None:
+        """Give a claim up if it is held; one that cannot be given up now ends by itself."""
+        with suppress(NotReached, Unanswered):
+            await self._give_up(id, token)
+
+    async def finish(self, record: Record, *, revision: int, token: str, turn: TurnPair | None = None) -> bool:
+        """Move a run on under a claim, and give the claim up; False when the claim or the revision is gone.
+
+        When the database does not answer, the outcome is found out: Unanswered is raised for what stays unknown,
+        NotReached for what is certain not to have been written, ever.
+        """
+        held = {"_id": record.id, "revision": revision, "claim": token}
+        update: dict[str, Any] = {"$set": {**fields_of(record), **FREE}}
+        if turn is not None:
+            update["$push"] = {"turns": {"$each": [pair_document(turn)], "$slice": -TURNS_KEPT}}
+        try:
+            return await self.runs.update_one(held, update)
+        except Unanswered:
+            return await self._settle(record.id, token)
 
     async def replace(self, record: Record, *, revision: int) -> bool:
-        """Write a run if it still is at that revision; False when somebody else was first."""
+        """Move a run on whoever holds a claim, which ends with it; False when somebody else was first."""
         expected = {"_id": record.id, "revision": revision}
-        result = await self._call(lambda: self._collection.replace_one(expected, _document(record)))
-        return bool(result.matched_count)
+        async with _harmless():  # who asks for it again is told the same
+            return await self.runs.update_one(expected, {"$set": {**fields_of(record), **FREE}})
 
-    async def _call(self, call: Callable[[], _T]) -> _T:
-        return await asyncio.to_thread(call) if self._blocking else call()
+    async def history(self, id: ObjectId, *, tenant: str) -> dict[str, Any] | None:
+        """Return a whole document, with its turns."""
+        async with _harmless():
+            return await self.runs.find_one({"_id": id, "tenant": tenant})
+
+    async def page(self, filter: dict[str, Any], *, skip: int, limit: int) -> Page:
+        """List runs, newest first."""
+        async with _harmless():
+            return await self.runs.page(filter, skip=skip, limit=limit)
+
+    async def _give_up(self, id: ObjectId, token: str) -> bool:
+        """Return whether the claim was held; then nothing can be written under it any more."""
+        return await self.runs.update_one({"_id": id, "claim": token}, {"$set": dict(FREE)})
+
+    async def _settle(self, id: ObjectId, token: str) -> bool:
+        """Find out what became of a write that was not answered.
+
+        The claim is given up first: where that succeeds the write was not carried out, and cannot be any more. Where
+        the claim is not held any more, the turn's own entry tells whether the write was it that ended it.
+        """
+        for wait_s in _waits(self._patience_s):
+            try:
+                if await self._give_up(id, token):
+                    raise Withdrawn("the write did not arrive, and cannot any more")
+                return await self.runs.find_one({"_id": id, "turns.claim": token}, without="turns") is not None
+            except Withdrawn:
+                raise
+            except (NotReached, Unanswered):
+                await self._sleep(wait_s)
+        raise Unanswered("nobody can say whether the turn was written")
 
 
-class EmbeddedCollection:
-    """The by-id operations on a mongomock collection, at a cost that does not grow with what it holds.
+@asynccontextmanager
+async def _harmless() -> AsyncIterator[None]:
+    """Say of what may be asked again that it was not done when nobody knows."""
+    try:
+        yield
+    except Unanswered as error:
+        raise NotReached(str(error)) from error
 
-    mongomock finds a document by `_id` by walking through the whole collection (14 ms at 10,000 documents), copies it
-    deeply on every update, and is not atomic across threads. Yet it keeps its documents in a mapping by `_id`. This
-    reads and replaces them right there, one at a time: a run's values are immutable, so a shallow copy is a whole one.
-    Adding a run is mongomock's own `insert_one` (flat, and it checks that the document is valid BSON), and whoever
-    looks into the same collection through mongomock sees the same documents.
-    """
 
-    def __init__(self, collection: Any) -> None:
-        self._collection = collection
-        self._documents: MutableMapping[ObjectId, dict[str, Any]] = collection._store
-        self._lock = Lock()
+def _waits(patience_s: float) -> Iterator[float]:
+    """Yield growing pauses until they add up to the patience."""
+    pause_s, left_s = FIRST_PAUSE_S, patience_s
+    while left_s > 0:
+        yield min(pause_s, left_s)
+        left_s -= pause_s
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def insert_one(self, document: dict[str, Any]) -> None:
-        """Add a document."""
-        with self._lock:
-            self._collection.insert_one(document)
 
-    def find_one(self, filter: _Document) -> dict[str, Any] | None:
-        """Return a copy of the document whose fields equal the filter's, `_id` being one of them."""
-        with self._lock:
-            document = self._matching(filter)
-            return None if document is None else dict(document)
-
-    def replace_one(self, filter: _Document, replacement: _Document) -> UpdateResult:
-        """Replace the document whose fields equal the filter's, `_id` being one of them."""
-        with self._lock:
-            matched = self._matching(filter) is not None
-            if matched:
-                self._documents[filter["_id"]] = dict(replacement)
-        return UpdateResult({"n": int(matched)}, acknowledged=True)
-
-    def _matching(self, filter: _Document) -> dict[str, Any] | None:
-        try:
-            document = self._documents[filter["_id"]]
-        except KeyError:
-            return None
-        return document if all(document[name] == value for name, value in filter.items()) else None
+def embedded_collection(client: Any = None, name: str = RUNS) -> EmbeddedCollection:
+    """Return a collection in this process's memory; `client` is a mongomock client, by default a new one."""
+    return EmbeddedCollection((client or mongomock.MongoClient())[DATABASE][name])
 
 
 def embedded_store(client: Any = None) -> RunStore:
-    """Return a store in this process's memory; `client` is a mongomock client, by default a new one."""
-    database = (client or mongomock.MongoClient())[DATABASE]
-    return RunStore(EmbeddedCollection(database[COLLECTION]), blocking=False)
-
-
-def _document(record: Record) -> dict[str, Any]:
-    return {
-        "_id": record.id,
-        "workflow_id": record.workflow_id,
-        "version_number": record.version_number,
-        "tenant": record.tenant,
-        "status": record.status.value,
-        "turn_number": record.turn_number,
-        "revision": record.revision,
-        "state": record.state,
-        "events": record.events,
-        "created_at": record.created_at,
-        "updated_at": record.updated_at,
-    }
-
-
-def _record(document: Mapping[str, Any]) -> Record:
-    fields = dict(document)
-    return Record(id=fields.pop("_id"), status=Status(fields.pop("status")), **fields)
+    """Return a store in this process's memory."""
+    return RunStore(embedded_collection(client))

@@ -23,6 +23,11 @@ class Workflows:
         if workflow.active:
             self._active[workflow.id] = workflow
 
+    @property
+    def active(self) -> tuple[Workflow, ...]:
+        """The active version of each."""
+        return tuple(self._active.values())
+
     def find(self, workflow_id: str, version: int | None = None) -> Workflow | None:
         """Return a version, or the active one; None when there is no such."""
         return self._active.get(workflow_id) if version is None else self._versions.get((workflow_id, version))

@@ -14,7 +14,7 @@ from wfconform.requirements import catalogue, groups
 
 CAUGHT, MISSED, FALSE_ALARM = "●", "missed", "false alarm"
 _STYLE = {CAUGHT: "green", MISSED: "bold red", FALSE_ALARM: "bold red"}
-_NO_SERVER = frozenset({"DUR", "LOD"})
+_NO_SERVER = frozenset({"LOD"})
 
 
 @dataclass(frozen=True, slots=True)

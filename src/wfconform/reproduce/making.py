@@ -12,6 +12,7 @@ from wfconform.target import Access
 from wfconform.wire import Exchange
 
 IN_PROCESS = "not run: in-process"
+BESIDE = "not run: it shows in the storage, or after a restart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +38,5 @@ def reproducer(
     return Reproducer(
         script=render(calls, asked, access, about),
         predicate={**asked.as_data(), "race": is_race(calls)},
-        reproduced=IN_PROCESS if access.base_url == NEVER else None,
+        reproduced=BESIDE if id.startswith("DUR-") else IN_PROCESS if access.base_url == NEVER else None,
     )

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from wfconform.scenarios.expectations import RoleWaits
-from wfconform.session import Answer, Expectation, Intent, Kind, Valid
+from wfconform.session import Answer, Broken, Expectation, Intent, Kind, Valid
 from wfconform.session.states import TERMINAL
 from wfconform.target import Input, Versioned, Workflows
 from wfconform.wire import Connection, Credential, Exchange, Request, make_mark, minimal_body, reply_to
@@ -37,8 +37,49 @@ class Wait:
     seconds: float
 
 
-Operation = Send | Together | Wait
-Scenario = Generator[Operation, Any, None]
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the deployment's storage holds of a run; status: as it stands there, None where the field is missing."""
+
+    found: bool
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Look a run up in the storage, again and again until `until` holds of it or the time is over.
+
+    The scenario is sent the last Stored.
+    """
+
+    run_id: str
+    until: Callable[[Stored], bool]
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Count the run records that were made lately; the scenario is sent the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Restart the deployment and wait until it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shows:
+    """What the scenario itself has found out about a requirement; broken: None when it holds."""
+
+    id: str
+    session: "Session"
+    broken: Broken | None = None
+
+
+Operation = Send | Together | Wait | Probe | Census | Restart | Shows
+_T = TypeVar("_T")
+Steps: TypeAlias = Generator[Operation, Any, _T]
+Scenario = Steps[None]
 
 
 def at_once(*sends: Send) -> Together:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wfconform.scenarios import access, cancelling, concurrent, endings, probing, run_ids, turns, versions
+from wfconform.scenarios import access, cancelling, concurrent, durable, endings, probing, run_ids, turns, versions
 from wfconform.scenarios.client import Client, Scenario
 
 
@@ -59,6 +59,11 @@ _SPECS = (
     _spec(turns.fresh_connections, "RUN-009", alone=True),
     _spec(turns.twelve_marked_turns, "TRN-007", "EVT-008", needs=("echo",), alone=True),
     _spec(turns.full_form, "EXE-012", alone=True),
+    _spec(durable.record_of_a_run, "DUR-001", "DUR-004", needs=("mongo",), alone=True),
+    _spec(durable.refusals_leave_no_record, "DUR-005", needs=("mongo",), alone=True),
+    _spec(durable.survives_a_restart, "DUR-003", needs=("restart",), alone=True),
+    _spec(durable.record_of_a_stop, "DUR-002", needs=("mongo",)),
+    _spec(durable.record_of_an_end, "DUR-004", needs=("mongo", "end")),
     _spec(cancelling.cancel_in_flight, "CAN-006", "TRN-006", needs=("slow",)),
     _spec(cancelling.cancel_midway, "CAN-006", "TRN-006", needs=("slow",)),
     _spec(cancelling.cancel_beside, "CAN-007", needs=("slow",)),

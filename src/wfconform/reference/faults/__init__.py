@@ -4,7 +4,18 @@ The self-test shows that the checks report exactly those. A fault takes hold at 
 `parts`); no code of the reference asks whether it is on.
 """
 
-from wfconform.reference.faults import access, bodies, events, requests, run_ids, status, stops, turns, versions
+from wfconform.reference.faults import (
+    access,
+    bodies,
+    durability,
+    events,
+    requests,
+    run_ids,
+    status,
+    stops,
+    turns,
+    versions,
+)
 from wfconform.reference.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
@@ -17,6 +28,7 @@ FAULTS: tuple[Fault, ...] = (
     *events.FAULTS,
     *stops.FAULTS,
     *versions.FAULTS,
+    *durability.FAULTS,
 )
 
 __all__ = ["FAULTS", "Fault"]

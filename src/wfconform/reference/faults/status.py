@@ -16,8 +16,8 @@ from wfconform.reference.faults.fault import (
     waiting_later,
 )
 from wfconform.reference.parts import Change, When, always, answers, remembering, stored
+from wfconform.reference.records import Record
 from wfconform.reference.status import Status
-from wfconform.reference.store import Record
 
 _NOT_WAITING = {"is_waiting_for_input": False, "next_input_hint": None}
 

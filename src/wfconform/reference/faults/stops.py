@@ -8,8 +8,8 @@ from dataclasses import replace
 from wfconform.reference.calls import Call, Handler, Json, Layer, Reply, refusal
 from wfconform.reference.faults.fault import Fault, both, fault, has_status, of_role, sets, stopped
 from wfconform.reference.parts import Change, Parts, answers, calls, instead, remembering, replies, stored
+from wfconform.reference.records import Record
 from wfconform.reference.status import Status
-from wfconform.reference.store import Record
 
 _LATER_S = 1.0
 

@@ -9,7 +9,7 @@ from wfconform.reference.calls import Call, Handler, Reply
 from wfconform.reference.faults.fault import ROLES, Fault, fault
 from wfconform.reference.faults.requests import crashes
 from wfconform.reference.parts import Change, Parts, calls, remembering, stored
-from wfconform.reference.store import Record
+from wfconform.reference.records import Record
 
 _ACTIVE = 1
 

@@ -1,0 +1,258 @@
+"""What becomes of calls while the database does not answer: 503 with Retry-After, no turn lost or doubled.
+
+Over a database whose answers, or requests, are lost where a test says so.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import mongomock
+import pytest
+from tests.durable.runs import a_record, a_turn
+from tests.durable.servers import Server
+from tests.reference.deployment import CONVERSATION, KEY, Answer, Deployment, strict_json
+
+from wfconform.errors import UsageError
+from wfconform.reference import create_app, shipped_workflows
+from wfconform.reference.database import RUNS, Document, NotReached, TooLarge, Unanswered
+from wfconform.reference.definitions import Definitions
+from wfconform.reference.embedded import EmbeddedCollection
+from wfconform.reference.mongo import MongoDatabase, without_password
+from wfconform.reference.records import Claim
+from wfconform.reference.store import RunStore, embedded_collection
+
+pytestmark = pytest.mark.anyio
+
+
+async def _at_once(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+class Flaky:
+    """A collection that loses what `lose` names: "request" never arrives, "answer" was carried out, "late" will be."""
+
+    def __init__(self, inner: EmbeddedCollection) -> None:
+        self._inner = inner
+        self.lose: dict[str, list[str]] = {}
+        self.late: list[Callable[[], Awaitable[Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        operation = getattr(self._inner, name)
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            how = self.lose.get(name, []) or [""]
+            lost = how.pop(0)
+            if lost == "request":
+                raise NotReached("no server")
+            if lost == "too large":
+                raise TooLarge("17 MiB")
+            if lost == "late":
+                self.late.append(lambda: operation(*arguments, **named))
+                raise Unanswered("connection reset")
+            result = await operation(*arguments, **named)
+            if lost == "answer":
+                raise Unanswered("connection reset")
+            return result
+
+        return call
+
+
+class Outage(Deployment):
+    """The reference over a database that can be made to lose things."""
+
+    def __post_init__(self) -> None:
+        self.flaky = Flaky(embedded_collection(self.mongo, RUNS))
+        collection: Any = self.flaky
+        self.app = create_app(
+            store=RunStore(collection, sleep=_at_once),
+            workflows=shipped_workflows(),
+            definitions=Definitions(collection),
+            keys=self.keys,
+            clock=self.clock,
+            sleep=self.sleep,
+        )
+
+
+@pytest.fixture
+def outage() -> Outage:
+    return Outage()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def _down(*operations: str) -> dict[str, list[str]]:
+    return {name: ["request"] * 500 for name in operations}
+
+
+def _is_unavailable(answer: Answer) -> bool:
+    return answer.code == 503 and answer.headers["retry-after"] == "1"
+
+
+async def test_while_it_is_down_nothing_is_done_and_that_is_said(outage: Outage) -> None:
+    """A first turn, a later turn, a stop and a pause are 503 with Retry-After; then all goes on, without a restart."""
+    run = await outage.start()
+    outage.flaky.lose = _down("insert_one", "find_one", "update_one", "claim_one", "page")
+    answers = [await outage.start(), await outage.say(run, "hi"), await outage.stop(run)]
+    answers.append(await outage.say(run, None, command="pause"))
+    assert [_is_unavailable(answer) for answer in answers] == [True] * 4
+    response = await outage.send("GET", "/v1/workflow-runs")
+    assert (response.status_code, strict_json(response.content)["detail"][:12]) == (503, "the database")
+    outage.flaky.lose = {}
+    assert (await outage.say(run, "hi"))["turn_number"] == 2
+    assert outage.runs.count_documents({}) == 1
+
+
+async def test_an_answer_that_is_lost_makes_no_second_run(outage: Outage) -> None:
+    """A first turn that was written is answered, though the database's answer was lost."""
+    outage.flaky.lose = {"insert_one": ["answer"]}
+    assert ((await outage.start()).code, outage.runs.count_documents({})) == (200, 1)
+
+
+async def test_a_turn_that_was_written_is_answered(outage: Outage) -> None:
+    """The outcome is found out, and the turn is answered as what it is, once."""
+    run = await outage.start()
+    outage.flaky.lose = {"update_one": ["answer"]}
+    assert (await outage.say(run, "hi"))["turn_number"] == 2
+    assert (await outage.say(run, "ho"))["turn_number"] == 3
+
+
+async def test_a_turn_that_was_not_written_may_be_sent_again(outage: Outage) -> None:
+    """It is withdrawn first: should it still arrive, it changes nothing."""
+    run = await outage.start()
+    outage.flaky.lose = {"update_one": ["late"]}
+    assert _is_unavailable(await outage.say(run, "hi"))
+    assert (await outage.say(run, "hi again"))["turn_number"] == 2
+    for arrives in outage.flaky.late:
+        assert await arrives() is False
+    assert (await outage.say(run, "and on"))["turn_number"] == 3
+
+
+async def test_what_nobody_can_find_out_is_a_500(outage: Outage) -> None:
+    """No Retry-After: the client must not take it for not executed."""
+    run = await outage.start()
+    outage.flaky.lose = {"update_one": ["answer", *["request"] * 500]}
+    answer = await outage.say(run, "hi")
+    assert (answer.code, "retry-after" in answer.headers) == (500, False)
+    outage.flaky.lose = {"insert_one": ["answer", *["request"] * 500]}
+    answer = await outage.start()
+    assert (answer.code, "retry-after" in answer.headers) == (500, False)
+
+
+async def test_a_stop_whose_answer_is_lost_may_be_sent_again(outage: Outage) -> None:
+    """The second one is told that the run is cancelled."""
+    run = await outage.start()
+    outage.flaky.lose = {"update_one": ["answer"]}
+    assert _is_unavailable(await outage.stop(run))
+    assert ((await outage.stop(run))["status"], (await outage.say(run, "hi")).code) == ("cancelled", 409)
+
+
+async def test_a_claim_whose_answer_is_lost_blocks_nobody(outage: Outage) -> None:
+    """It is given up at once, as far as the database can be reached."""
+    run = await outage.start()
+    outage.flaky.lose = {"claim_one": ["answer"]}
+    assert _is_unavailable(await outage.say(run, "hi"))
+    assert ((await outage.say(run, "hi"))["turn_number"], outage.sleep.slept) == (2, [])
+
+
+async def test_a_record_that_would_grow_too_large_refuses_the_turn(outage: Outage) -> None:
+    """413, and the run is as it was."""
+    run = await outage.start()
+    outage.flaky.lose = {"update_one": ["too large"]}
+    assert (await outage.say(run, "hi")).code == 413
+    assert (await outage.say(run, "hi"))["turn_number"] == 2
+
+
+async def test_a_settled_turn_is_told_from_another_ones() -> None:
+    """When the claim is gone and the turn is not among the run's, it was not written."""
+    flaky: Any = Flaky(embedded_collection(mongomock.MongoClient(), RUNS))
+    store, record = RunStore(flaky, sleep=_at_once), a_record()
+    await store.insert(record)
+    await store.claim(record.id, Claim("mine", 1.0, 2.0), tenant="first", workflow_id=record.workflow_id)
+    await store.claim(record.id, Claim("theirs", 3.0, 9.0), tenant="first", workflow_id=record.workflow_id)
+    flaky.lose = {"update_one": ["late"]}
+    assert not await store.finish(record, revision=1, token="mine", turn=a_turn(2, token="mine"))
+
+
+@pytest.mark.parametrize("url", ["http://db", "mongodb://user:p%@db", "mongodb://", "mongodb://user:se:cret@db"])
+async def test_a_url_that_is_none_is_told_without_its_password(url: str) -> None:
+    """UsageError, which repeats nothing."""
+    with pytest.raises(UsageError) as told:
+        MongoDatabase(url)
+    assert "cret" not in str(told.value) + told.value.hint.replace("password", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("mongodb://user:secret@db.example:27017/wf?w=1", "mongodb://db.example:27017/wf"),
+        ("mongodb+srv://u:p@cluster", "mongodb+srv://cluster"),
+        ("mongodb://db", "mongodb://db"),
+    ],
+)
+async def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    """Nor its options, which may hold one."""
+    assert without_password(url) == shown
+
+
+async def test_a_real_server_may_go_and_come_back(server: Server) -> None:
+    """The real driver, a process that is killed: 503 while it is gone, then all goes on without a restart."""
+    if server.process is None:
+        pytest.skip("a mongod that runs elsewhere is not killed")
+    database = MongoDatabase(server.url, name="wfconform_outage")
+    deployment = Deployment()
+    deployment.app = create_app(
+        store=RunStore(database.runs, patience_s=0.1),
+        workflows=shipped_workflows(),
+        definitions=Definitions(database.workflows),
+        keys={KEY: "first"},
+    )
+    try:
+        run = await deployment.start(CONVERSATION)
+        assert (await deployment.say(run, "hi"))["turn_number"] == 2
+        server.kill()
+        meets = await deployment.start()  # on a connection that breaks: nobody can say whether it arrived
+        assert meets.code == 500 or _is_unavailable(meets)
+        answers = [await deployment.start(), await deployment.say(run, "lost?")]
+        assert [_is_unavailable(answer) for answer in answers] == [True, True]
+        server.start()
+        again = await _until_answered(lambda: deployment.start(CONVERSATION))
+        assert (again.code, (await deployment.say(again, "hi"))["turn_number"]) == (200, 2)
+    finally:
+        if server.process is None:
+            server.start()
+        await database.close()
+
+
+async def _until_answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    for _ in range(20):
+        answer = await ask()
+        if answer.code != 503:
+            return answer
+        await asyncio.sleep(0.1)
+    return answer
+
+
+async def test_no_listing_walks_through_the_collection(server: Server) -> None:
+    """Each query that lists is led by an index, as far as the server explains itself as MongoDB does."""
+    database = MongoDatabase(server.url, name="wfconform_explained")
+    try:
+        runs = await database.collection(RUNS)
+        filters: list[Document] = [{"tenant": "a"}, {"tenant": "a", "workflow_id": "b"}, {"tenant": "a", "status": "c"}]
+        explained = [
+            await runs.database.command("explain", {"find": RUNS, "filter": filter, "sort": {"_id": -1}})
+            for filter in filters
+        ]
+        if "queryPlanner" not in explained[0]:
+            pytest.skip(f"{server.name} does not explain itself as MongoDB does")
+        plans = [str(one["queryPlanner"]["winningPlan"]) for one in explained]
+        assert [("IXSCAN" in plan, "COLLSCAN" in plan) for plan in plans] == [(True, False)] * 3
+        if server.name == "mongod":
+            by_id = {"_id": a_record().id, "claim": "x", "revision": 1}
+            found = await runs.database.command("explain", {"find": RUNS, "filter": by_id})
+            assert "COLLSCAN" not in str(found["queryPlanner"]["winningPlan"])
+    finally:
+        await database.close()

@@ -1,0 +1,214 @@
+"""What a store of runs promises, on every database alike."""
+
+import asyncio
+from dataclasses import replace
+
+from bson import ObjectId
+from tests.durable.databases import Databases, Stores
+from tests.durable.runs import a_record, a_turn
+
+from wfconform.reference.records import TURNS_KEPT, Claim, Record
+from wfconform.reference.status import Status
+
+
+def _claim(token: str, *, now: float = 10.0, until: float = 20.0) -> Claim:
+    return Claim(token, now, until)
+
+
+async def _claimed(view: Stores, record: Record, token: str, **times: float) -> Record | None:
+    return await view.runs.claim(
+        record.id, _claim(token, **times), tenant=record.tenant, workflow_id=record.workflow_id
+    )
+
+
+def test_a_run_comes_back_as_it_was_written(databases: Databases) -> None:
+    """All fields survive, others' runs do not come instead."""
+
+    async def scenario(view: Stores) -> None:
+        first, second = a_record(), a_record()
+        await view.runs.insert(first, a_turn(1))
+        await view.runs.insert(second)
+        assert await view.runs.find(first.id) == first
+        assert await view.runs.find(ObjectId()) is None
+
+    databases.run(scenario)
+
+
+def test_a_run_that_is_added_twice_is_one(databases: Databases) -> None:
+    """Who sends it again because no answer came has one run."""
+
+    async def scenario(view: Stores) -> None:
+        record = a_record()
+        await view.runs.insert(record)
+        await view.runs.insert(record)
+        assert (await view.runs.page({"tenant": "first"}, skip=0, limit=9)).total == 1
+
+    databases.run(scenario)
+
+
+def test_a_write_names_the_revision_that_it_replaces(databases: Databases) -> None:
+    """The second of two writers of the same revision is told that it came too late."""
+
+    async def scenario(view: Stores) -> None:
+        old = a_record()
+        stopped = replace(old, status=Status.CANCELLED, revision=2)
+        await view.runs.insert(old)
+        assert await view.runs.replace(stopped, revision=1)
+        assert not await view.runs.replace(replace(old, turn_number=2, revision=2), revision=1)
+        assert not await view.runs.replace(replace(a_record(), revision=2), revision=1)
+        assert await view.runs.find(old.id) == stopped
+
+    databases.run(scenario)
+
+
+def test_one_process_claims_a_turn(databases: Databases) -> None:
+    """The other one waits until the claim is given up; a claim under another tenant or workflow is none."""
+
+    async def scenario(here: Stores, there: Stores) -> None:
+        record = a_record()
+        await here.runs.insert(record)
+        assert await _claimed(here, record, "here") == record
+        assert await _claimed(there, record, "there") is None
+        assert await _claimed(there, replace(record, tenant="second"), "there", now=99.0) is None
+        assert await _claimed(there, replace(record, workflow_id="5" * 24), "there", now=99.0) is None
+        await here.runs.release(record.id, "here")
+        assert await _claimed(there, record, "there") == record
+
+    databases.run(scenario, processes=2)
+
+
+def test_a_crashed_claim_expires(databases: Databases) -> None:
+    """What a dead process held is free after its end; were it alive, it could write nothing any more."""
+
+    async def scenario(dead: Stores, alive: Stores) -> None:
+        record = a_record()
+        await dead.runs.insert(record)
+        assert await _claimed(dead, record, "dead", until=20.0) == record
+        assert await _claimed(alive, record, "alive", now=20.5, until=30.5) == record
+        late = replace(record, turn_number=2, revision=2)
+        assert not await dead.runs.finish(late, revision=1, token="dead", turn=a_turn(2, token="dead"))
+        assert not await dead.runs.renew(record.id, _claim("dead", until=99.0))
+        assert await alive.runs.finish(late, revision=1, token="alive", turn=a_turn(2, token="alive"))
+        whole = await alive.runs.history(record.id, tenant="first")
+        assert whole is not None
+        assert [turn["claim"] for turn in whole["turns"]] == ["alive"]
+
+    databases.run(scenario, processes=2)
+
+
+def test_a_claim_that_is_renewed_holds(databases: Databases) -> None:
+    """A long turn keeps its claim."""
+
+    async def scenario(here: Stores, there: Stores) -> None:
+        record = a_record()
+        await here.runs.insert(record)
+        await _claimed(here, record, "here", until=20.0)
+        assert await here.runs.renew(record.id, _claim("here", until=30.0))
+        assert await _claimed(there, record, "there", now=25.0) is None
+
+    databases.run(scenario, processes=2)
+
+
+def test_a_stop_wins_over_a_turn_in_flight(databases: Databases) -> None:
+    """The claim ends with the stop, and the turn is not written."""
+
+    async def scenario(turn: Stores, stop: Stores) -> None:
+        record = a_record()
+        await turn.runs.insert(record)
+        await _claimed(turn, record, "turn")
+        stopped = replace(record, status=Status.CANCELLED, revision=2)
+        assert await stop.runs.replace(stopped, revision=1)
+        done = replace(record, turn_number=2, revision=2)
+        assert not await turn.runs.finish(done, revision=1, token="turn", turn=a_turn(2))
+        assert await turn.runs.find(record.id) == stopped
+
+    databases.run(scenario, processes=2)
+
+
+def test_turns_are_kept_as_pairs_of_input_and_output(databases: Databases) -> None:
+    """The record says what was put in and what came out, the last turns of it, long texts cut."""
+
+    async def scenario(view: Stores) -> None:
+        record = a_record()
+        await view.runs.insert(record, a_turn(1))
+        for number in range(2, 5):
+            token = f"turn {number}"
+            await _claimed(view, record, token)
+            record = replace(record, turn_number=number, revision=number)
+            turn = a_turn(number, token=token, text="x" * 5000)
+            assert await view.runs.finish(record, revision=number - 1, token=token, turn=turn)
+        whole = await view.runs.history(record.id, tenant="first")
+        assert whole is not None
+        assert [turn["number"] for turn in whole["turns"]] == [1, 2, 3, 4]
+        assert whole["turns"][0]["input"] == {"command": "start", "text": "hi"}
+        assert whole["turns"][0]["output"] == {"status": "waiting_for_user_input", "said": "you said hi"}
+        assert len(whole["turns"][3]["input"]["text"]) == 2000
+        assert await view.runs.history(record.id, tenant="second") is None
+
+    databases.run(scenario)
+
+
+def test_a_record_does_not_grow_for_ever(databases: Databases) -> None:
+    """The oldest turns make room."""
+
+    async def scenario(view: Stores) -> None:
+        record = a_record()
+        await view.runs.insert(record, a_turn(1))
+        many = [{"number": number, "claim": ""} for number in range(2, TURNS_KEPT + 9)]
+        push = {"$push": {"turns": {"$each": many, "$slice": -TURNS_KEPT}}}
+        assert await view.collection.update_one({"_id": record.id}, push)
+        whole = await view.runs.history(record.id, tenant="first")
+        assert whole is not None
+        assert [len(whole["turns"]), whole["turns"][-1]["number"]] == [TURNS_KEPT, TURNS_KEPT + 8]
+
+    databases.run(scenario)
+
+
+def test_at_once_no_turn_is_lost_or_doubled(databases: Databases) -> None:
+    """Four processes take turns on two runs: each turn counts once, whatever the interleaving."""
+
+    async def scenario(*views: Stores) -> None:
+        records = [a_record(), a_record()]
+        for record in records:
+            await views[0].runs.insert(record)
+
+        async def take_turns(view: Stores, name: str) -> None:
+            for turn in range(4):
+                await _take_turn(view, records[turn % 2], f"{name}{turn}")
+
+        await asyncio.gather(*(take_turns(view, f"{at}-") for at, view in enumerate(views)))
+        for record in records:
+            whole = await views[0].runs.history(record.id, tenant="first")
+            assert whole is not None
+            assert whole["turn_number"] == 9
+            assert [turn["number"] for turn in whole["turns"]] == list(range(2, 10))
+            assert len({turn["claim"] for turn in whole["turns"]}) == 8
+
+    databases.run(scenario, processes=4)
+
+
+async def _take_turn(view: Stores, record: Record, token: str) -> None:
+    found = await _claimed(view, record, token)
+    while found is None:
+        await asyncio.sleep(0.002)
+        found = await _claimed(view, record, token)
+    done = replace(found, turn_number=found.turn_number + 1, revision=found.revision + 1)
+    turn = a_turn(done.turn_number, token=token)
+    assert await view.runs.finish(done, revision=found.revision, token=token, turn=turn)
+
+
+def test_runs_are_listed_newest_first(databases: Databases) -> None:
+    """By page, with the number of all; of one workflow or with one status, where asked for."""
+
+    async def scenario(view: Stores) -> None:
+        runs = sorted((a_record() for _ in range(5)), key=lambda run: run.id, reverse=True)
+        for run in runs:
+            await view.runs.insert(run)
+        await view.runs.insert(replace(a_record(), tenant="second"))
+        await view.runs.replace(replace(runs[1], status=Status.CANCELLED, revision=2), revision=1)
+        page = await view.runs.page({"tenant": "first"}, skip=2, limit=2)
+        assert ([one["_id"] for one in page.items], page.total) == ([runs[2].id, runs[3].id], 5)
+        page = await view.runs.page({"tenant": "first", "status": "cancelled"}, skip=0, limit=9)
+        assert ([one["_id"] for one in page.items], page.total) == ([runs[1].id], 1)
+
+    databases.run(scenario)

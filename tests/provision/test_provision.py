@@ -1,0 +1,143 @@
+"""`wfconform provision` against the reference, over a loopback port."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from wfconform.cli.commands import app
+from wfconform.commands.provision import PREFIX, RESTS, fixture
+from wfconform.reference import DEVELOPMENT_KEY, embedded_app, serving
+from wfconform.reference.calls import Call, Handler, Reply, refusal
+from wfconform.reference.parts import Change, around
+
+
+@pytest.fixture(autouse=True)
+def _in_a_directory_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WFCONFORM_API_KEY", DEVELOPMENT_KEY)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with serving(embedded_app()) as base_url:
+        yield base_url
+
+
+def provision(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["provision", *arguments])
+
+
+def listed(url: str) -> list[str]:
+    headers = {"authorization": f"Bearer {DEVELOPMENT_KEY}"}
+    found = httpx.get(f"{url}/v1/workflows", params={"search": PREFIX, "size": 100}, headers=headers).json()
+    return sorted(one["name"] for one in found["items"])
+
+
+def written() -> Any:
+    return tomllib.loads(Path("wfconform.toml").read_text(encoding="utf-8"))
+
+
+def test_the_reference_is_provided_with_every_role_that_can_be_made(url: str) -> None:
+    """The target file names them; what the API cannot make is told with the reason, and nothing runs on."""
+    result = provision(url)
+    assert result.exit_code == 0, result.output
+    flows = written()["workflows"]
+    assert set(RESTS) <= set(flows)
+    assert (flows["conversation_end"], flows["echoes"], "versioned" in flows) == ("goodbye", True, False)
+    assert "versioned      not configured: this API has no way to add a version" in result.stdout
+    assert listed(url) == sorted(PREFIX + role for role in RESTS)
+    headers = {"authorization": f"Bearer {DEVELOPMENT_KEY}"}
+    runs = httpx.get(f"{url}/v1/workflow-runs", params={"size": 100}, headers=headers).json()["items"]
+    assert {one["status"] for one in runs} <= {"completed", "failed", "cancelled", "aborted_looping_risk"}
+    assert DEVELOPMENT_KEY not in Path("wfconform.toml").read_text(encoding="utf-8")
+
+
+def test_what_was_provided_can_be_checked_and_is_taken_away(url: str) -> None:
+    """The written file is complete; --remove leaves neither workflows nor file."""
+    assert provision(url).exit_code == 0
+    checked = CliRunner().invoke(app, ["check", "--only", "STS-010,TRN-002", "--no-rerun", "-q"])
+    assert checked.exit_code == 0, checked.output
+    assert provision(url, "--remove").exit_code == 0
+    assert (listed(url), Path("wfconform.toml").exists()) == ([], False)
+
+
+def test_what_somebody_else_made_is_never_removed(url: str) -> None:
+    """A workflow under another name stays, and so does the file."""
+    assert provision(url).exit_code == 0
+    text = Path("wfconform.toml").read_text(encoding="utf-8")
+    theirs = "5eb7cf5a86d9755df3a6c593"
+    Path("wfconform.toml").write_text(text.replace(written()["workflows"]["conversation"], theirs), encoding="utf-8")
+    result = provision(url, "--remove")
+    assert (result.exit_code, f"conversation   {theirs} kept" in result.stdout) == (0, True)
+    assert (listed(url), Path("wfconform.toml").exists()) == ([PREFIX + "conversation"], True)
+
+
+def _completes_all(call: Call, status: str) -> bool:
+    return call.path.endswith("/execute") and status == "paused"
+
+
+async def _never_paused(call: Call, go: Handler) -> Reply:
+    reply = await go(call)
+    return reply.with_json(status="completed") if _completes_all(call, reply.answer.get("status", "")) else reply
+
+
+def test_a_role_that_does_not_behave_is_told_and_removed() -> None:
+    """A deployment that cannot pause has no role pauses."""
+    with serving(embedded_app(changes=[around(_never_paused)])) as url:
+        result = provision(url)
+        assert "pauses         not configured: its first turn came to rest as completed, not as paused" in result.stdout
+        assert (result.exit_code, "pauses" in written()["workflows"]) == (0, False)
+        assert PREFIX + "pauses" not in listed(url)
+
+
+def _without(path: str, reply: Reply) -> Change:
+    async def layer(call: Call, go: Handler) -> Reply:
+        return reply if call.path == path and call.method == "POST" else await go(call)
+
+    return around(layer)
+
+
+def test_a_deployment_without_the_api_is_told() -> None:
+    """Exit 3, and no file."""
+    with serving(embedded_app(changes=[_without("/v1/workflows", refusal(404, "Not Found"))])) as url:
+        result = provision(url)
+    assert (result.exit_code, "has no POST /v1/workflows (404)" in result.stderr) == (3, True)
+    assert Path("wfconform.toml").exists() is False
+
+
+def test_a_failure_midway_leaves_nothing_behind() -> None:
+    """What was made before is removed."""
+    made: list[int] = []
+
+    async def third_fails(call: Call, go: Handler) -> Reply:
+        if call.path == "/v1/workflows" and call.method == "POST":
+            made.append(1)
+            if len(made) == 3:
+                return refusal(500, "no more")
+        return await go(call)
+
+    with serving(embedded_app(changes=[around(third_fails)])) as url:
+        result = provision(url)
+        assert (result.exit_code, listed(url)) == (3, [])
+    assert "was answered 500" in result.stderr
+
+
+def test_usage_errors(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A foreign file is not replaced, a missing key is told."""
+    Path("wfconform.toml").write_text("[target]\n", encoding="utf-8")
+    assert (provision(url).exit_code, listed(url)) == (2, [])
+    monkeypatch.delenv("WFCONFORM_API_KEY")
+    assert provision(url, "--write-config", "x.toml").exit_code == 2
+
+
+def test_a_fixture_is_in_the_platforms_shape() -> None:
+    """Nothing in it names it for the reference."""
+    for role in RESTS:
+        document = fixture(role)
+        assert document["workflow_config"]["name"] == PREFIX + role
+        assert "workflow_id" not in str(document["workflow_config"])
