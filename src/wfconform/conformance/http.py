@@ -35,15 +35,19 @@ ASGIApp = Any
 class HttpDriver:
     """Sends for one scenario: its own kept connections, and a new one where a request asks for it.
 
+    reuse: False makes a new connection for each request: a kept one that the peer closes meanwhile loses a request.
     Raises UsageError for what cannot be sent to anybody: a base URL that is none, a key that fits in no header, a
     proxy in the environment that cannot be used.
     """
 
-    def __init__(self, access: Access, *, app: ASGIApp | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, access: Access, *, app: ASGIApp | None = None, tls: ssl.SSLContext | None = None, reuse: bool = True
+    ) -> None:
         _refuse_unsendable(access)
         self._access = access
         self._app = app
         self._tls = tls
+        self._idle_limit = None if reuse else 0
         self._proxy = None if app is not None else _proxy_for(_parsed(access.base_url))
         self._leaks = Leaks.of(access)
         self._kept = self._new_transport()
@@ -64,7 +68,9 @@ class HttpDriver:
                 verify=self._tls if self._tls is not None else False,
                 trust_env=False,
                 proxy=self._proxy,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=5.0),
+                limits=httpx.Limits(
+                    max_connections=None, max_keepalive_connections=self._idle_limit, keepalive_expiry=5.0
+                ),
             )
         except (ValueError, ImportError) as error:
             raise UsageError(f"the proxy in the environment cannot be used: {error}", hint="unset it") from None

@@ -160,7 +160,7 @@ class _Check:
         await asyncio.gather(*(self._play(spec) for spec in specs if not spec.alone))
         for spec in specs:
             if self.played.get(spec.name, Played("")).retry and not self.interrupted.is_set():
-                await self._play(spec)
+                await self._play(spec, reuse=False)
 
     async def _play_generated(self) -> None:
         """Play what is made of the contract, where it can show anything that is asked for."""
@@ -192,18 +192,18 @@ class _Check:
             if left_out and not roots.isdisjoint(spec.proves) and not self.interrupted.is_set():
                 await self._play(spec)
 
-    async def _play(self, spec: ScenarioSpec) -> None:
+    async def _play(self, spec: ScenarioSpec, *, reuse: bool = True) -> None:
         async with self.player.admission.slot():
             if self.interrupted.is_set():
                 return
             self.played[spec.name] = played = Played(spec.name)
-            async with self._driver() as driver:
+            async with self._driver(reuse=reuse) as driver:
                 await self.player.play(spec, driver, played)
         self.done += 1
         self._tell(spec.name, min(self.done, self.total), self.total)
 
-    def _driver(self) -> HttpDriver:
-        return HttpDriver(self.target.access, app=self.app, tls=self.tls)
+    def _driver(self, *, reuse: bool = True) -> HttpDriver:
+        return HttpDriver(self.target.access, app=self.app, tls=self.tls, reuse=reuse)
 
     def _client(self, scenario: str) -> Client:
         return client_of(self.target, seed=self.options.seed, scenario=scenario)
