@@ -21,7 +21,7 @@ help: ## list the targets
 	@touch $@
 
 demo: .venv/.base ## check the embedded reference over real HTTP and write a report
-	$(BIN)/wfconform check --embedded --json reports/demo.json --junit reports/demo.xml
+	$(BIN)/wfconform check --embedded --json reports/demo.json --junit reports/demo.xml --html reports/demo.html
 
 .venv/.databases: .venv/.base tests/durable/install.py
 	@echo "installing database servers for the tests, where they can be had ..."
