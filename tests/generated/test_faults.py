@@ -10,8 +10,8 @@ from wfconform.commands.selftest import IN_PROCESS, HurriedLoop, cases, target_o
 from wfconform.conformance import CheckOptions, run_check
 from wfconform.outcomes import Run
 from wfconform.reference import embedded_app
+from wfconform.reference.faults import UNSCRIPTED
 from wfconform.reference.faults.fault import Fault
-from wfconform.reference.faults.unscripted import UNSCRIPTED
 
 FEW = 4
 CAUGHT = (

@@ -15,13 +15,14 @@ from wfconform.config import dumps
 from wfconform.config.values import checked, key_value
 from wfconform.errors import UsageError
 from wfconform.reference.database import RUNS
-from wfconform.reference.faults import FAULTS, Fault
+from wfconform.reference.faults import FAULTS, UNSCRIPTED, Fault
 from wfconform.reference.variants import VARIANTS, Variant
 
 KEY_VARIABLE = "WFCONFORM_API_KEY"
 SECOND_KEY_VARIABLE = "WFCONFORM_SECOND_API_KEY"
 MONGO_VARIABLE = "WFCONFORM_MONGO_URL"
 _MARK = "# Written by `wfconform serve`"
+_FAULTS = (*FAULTS, *UNSCRIPTED)
 _Named = TypeVar("_Named", Fault, Variant)
 
 
@@ -43,7 +44,7 @@ class ServeCall:
 
 def list_servers(*, faults: bool, variants: bool) -> int:
     """Print a line for each fault or variant: its name, the requirements that it breaks (or warns of), its sentence."""
-    rows = [(fault.name, fault.breaks, fault.sentence) for fault in FAULTS if faults]
+    rows = [(fault.name, fault.breaks, fault.sentence) for fault in _FAULTS if faults]
     rows += [(variant.name, variant.warns, variant.sentence) for variant in VARIANTS if variants]
     for name, ids, sentence in rows:
         sys.stdout.write(f"{name}\t{','.join(sorted(ids)) or '-'}\t{sentence}\n")
@@ -54,7 +55,7 @@ def serve(call: ServeCall) -> int:
     """Serve the reference until interrupted, having said how to test it."""
     from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY
 
-    faults = _named("--fault", call.faults, FAULTS)
+    faults = _named("--fault", call.faults, _FAULTS)
     variants = _named("--variant", call.variants, VARIANTS)
     changes: list[Fault | Variant] = [*variants, *faults]
     development = {KEY_VARIABLE: DEVELOPMENT_KEY, SECOND_KEY_VARIABLE: SECOND_DEVELOPMENT_KEY}

@@ -17,6 +17,7 @@ from wfconform.reference.faults import (
     versions,
 )
 from wfconform.reference.faults.fault import Fault
+from wfconform.reference.faults.unscripted import UNSCRIPTED
 
 FAULTS: tuple[Fault, ...] = (
     *bodies.FAULTS,
@@ -31,4 +32,4 @@ FAULTS: tuple[Fault, ...] = (
     *durability.FAULTS,
 )
 
-__all__ = ["FAULTS", "Fault"]
+__all__ = ["FAULTS", "UNSCRIPTED", "Fault"]
