@@ -13,6 +13,7 @@ DRIFT = 0.05
 _RATE_DRIFT = 0.1
 _MEDIAN_DRIFT = 0.5
 _UNSTEADY = 0.5
+_NEAR = 0.1
 
 Rule = Callable[[Found, Settings], str]
 
@@ -52,6 +53,18 @@ def _wide(found: Found, settings: Settings) -> str:
         return ""
     low, high = found.edge.low, found.edge.high
     return f"the interval was still {low:.4g} to {high:.4g} {_unit(settings)} when the budget was spent; raise --budget"
+
+
+def _seen_once(found: Found, _settings: Settings) -> str:
+    """A bracket's end that one step alone shows may be chance; another step close to it bears it out."""
+    if found.edge is None or found.edge.how != edge.BRACKET:
+        return ""
+    met, broken = edge.levels(found.steps)
+    held = [level for level in met if level >= (1 - _NEAR) * max(met)]
+    past = [level for level in broken if level <= (1 + _NEAR) * found.edge.high]
+    if len(held) >= edge.SEEN and len(past) >= edge.SEEN:
+        return ""
+    return f"a single step shows the edge (at {found.edge.high if len(past) < edge.SEEN else max(met):g}); raise --budget"
 
 
 def _few(found: Found, settings: Settings) -> str:
@@ -104,6 +117,7 @@ RULES: tuple[Rule, ...] = (
     _never_broke,
     _open,
     _wide,
+    _seen_once,
     _few,
     _unsteady,
     _drifting_edge,
