@@ -89,6 +89,16 @@ def test_the_share_beyond_a_limit_is_counted_exactly() -> None:
     assert latency.share_beyond(latency.histogram(), 0.05) == 0.0
 
 
+def test_percentiles_are_those_of_the_library() -> None:
+    """Also of nothing, and of a single turn."""
+    draws = random.Random(5)
+    for took in ([], [0.2], [draws.expovariate(20) for _ in range(1000)]):
+        turns = latency.histogram([encode(took)])
+        expected = tuple(turns.get_value_at_percentile(share) / 1000 for share in (50, 95, 99))
+        assert latency.percentiles_ms(turns) == expected
+        assert latency.median_s(turns) == expected[0] / 1000
+
+
 def test_the_line_covers_the_truth_as_often_as_it_says() -> None:
     """Inverse prediction on simulated points: 95 % intervals hold the crossing in 90 to 99 % of 400 draws."""
     held = 0

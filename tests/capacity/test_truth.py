@@ -19,6 +19,7 @@ from wfconform.load.capacity.conclude import conclude
 from wfconform.load.capacity.values import Found
 
 SEEDS = range(10)
+FEW = range(5)
 FOUR = Queue(servers=4, service_s=0.02)
 STEADY = Queue(servers=10, service_s=0.05, exponential=False)
 LAW = Shared(alone_per_s=40.0, contention=0.02, coherency=0.0008)
@@ -45,11 +46,12 @@ def test_the_sessions_at_an_slo_are_those_of_the_exact_model(
 ) -> None:
     """Within 5 %, in the mean within 2 %, and the interval covers the truth in at least 9 of 10 runs."""
     truth = exact_sessions(queue.servers, queue.service_s, 1.0, quantile, limit_s)
-    runs = [ten(s) if (queue, slo) == (TEN, P95) else searched(Target(queue, seed=s), slo) for s in SEEDS]
+    kept = (queue, slo) == (TEN, P95)
+    runs = [ten(s) for s in SEEDS] if kept else [searched(Target(queue, seed=s), slo) for s in FEW]
     found = [conclude(run, settings_for(slo)) for run in runs]
     errors = [one.sessions / truth - 1 for one in found if one.sessions is not None]
-    assert sum(_covers(run, truth) for run in runs) >= 9
-    assert len(errors) >= 9
+    assert sum(_covers(run, truth) for run in runs) >= 0.9 * len(runs)
+    assert len(errors) >= 0.9 * len(runs)
     assert sum(abs(error) <= 0.05 for error in errors) >= len(errors) - 1
     assert abs(fmean(errors)) <= 0.02
     assert all(run.spent_s <= BUDGET_S + 15 for run in runs)
@@ -58,8 +60,8 @@ def test_the_sessions_at_an_slo_are_those_of_the_exact_model(
 def test_deterministic_service_is_found_as_a_long_simulation_says() -> None:
     """Ten servers of exactly 50 ms."""
     truth = simulated_sessions(STEADY, 1.0, 0.95, 0.5)
-    runs = [searched(Target(STEADY, seed=seed)) for seed in SEEDS]
-    assert sum(_covers(run, truth) for run in runs) >= 9
+    runs = [searched(Target(STEADY, seed=seed)) for seed in FEW]
+    assert all(_covers(run, truth) for run in runs)
     assert all(run.edge is not None and abs(run.edge.value / truth - 1) <= 0.06 for run in runs)
 
 
@@ -77,7 +79,7 @@ def test_saturation_is_servers_over_service_time() -> None:
 def test_the_peak_of_a_law_is_found_and_coherency_named() -> None:
     """Throughput that falls past its peak: peak within 10 %, in turns per second and in sessions."""
     at, highest = LAW.peak
-    for seed in range(4):
+    for seed in range(2):
         found = answered(Target(LAW, seed=seed), (), think_s=0.0)
         assert found.model.best == "usl"
         assert found.saturation_turns_per_s == pytest.approx(highest, rel=0.10)

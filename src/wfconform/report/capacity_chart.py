@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING
 
 from wfconform.outcomes.capacity import Capacity, CapacityStep
 from wfconform.report import charts
-from wfconform.report.capacity import row, sentence
+from wfconform.report.capacity import COLUMNS, row, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-
-_COLUMNS = ("level", "turns/s", "p50 ms", "p95 ms", "p99 ms", "turns", "verdict")
 
 
 def capacity_chart(capacity: Capacity) -> charts.Chart:
@@ -28,8 +26,8 @@ def capacity_chart(capacity: Capacity) -> charts.Chart:
         id="capacity",
         title="Throughput and latency by level",
         description=sentence(capacity),
-        svg=charts._svg("capacity", draw, panels=2) if shown else "",
-        columns=(capacity.unit, *_COLUMNS[1:]),
+        svg=charts.drawn("capacity", draw, panels=2) if shown else "",
+        columns=(capacity.unit, *COLUMNS[1:]),
         rows=tuple(map(row, shown)),
     )
 
@@ -37,13 +35,13 @@ def capacity_chart(capacity: Capacity) -> charts.Chart:
 def _throughput(axes: "Axes", capacity: Capacity, steps: "Sequence[CapacityStep]") -> None:
     levels, rates = [step.level for step in steps], [step.turns_per_s for step in steps]
     errors = [step.turns_per_s_error for step in steps]
-    axes.errorbar(levels, rates, yerr=errors, fmt="o", markersize=4, color=charts._SERIES[0], label="measured")
+    axes.errorbar(levels, rates, yerr=errors, fmt="o", markersize=4, color=charts.SERIES[0], label="measured")
     if capacity.model.curve:
         curve = zip(*capacity.model.curve, strict=True)
-        axes.plot(*curve, color=charts._SERIES[1], label=f"fit: {capacity.model.best}")
+        axes.plot(*curve, color=charts.SERIES[1], label=f"fit: {capacity.model.best}")
     if capacity.saturation_turns_per_s is not None:
         axes.axhline(
-            capacity.saturation_turns_per_s, color=charts._SERIES[2], linestyle=(0, (1.5, 1.5)), label="saturation"
+            capacity.saturation_turns_per_s, color=charts.SERIES[2], linestyle=(0, (1.5, 1.5)), label="saturation"
         )
     _interval(axes, capacity)
     axes.set_ylim(bottom=0)
@@ -57,14 +55,14 @@ def _latency(axes: "Axes", capacity: Capacity, steps: "Sequence[CapacityStep]", 
         axes.plot(
             levels,
             values,
-            color=charts._SERIES[index],
-            linestyle=charts._DASHES[index],
-            marker=charts._MARKERS[index],
+            color=charts.SERIES[index],
+            linestyle=charts.DASHES[index],
+            marker=charts.MARKERS[index],
             markersize=3,
             label=name,
         )
     for limit in limits:
-        axes.axhline(limit, color=charts._INK, linewidth=1.0, linestyle=(0, (5, 2)), label=f"SLO {limit:g} ms")
+        axes.axhline(limit, color=charts.INK, linewidth=1.0, linestyle=(0, (5, 2)), label=f"SLO {limit:g} ms")
     _interval(axes, capacity)
     axes.set_yscale("log")
     axes.set_ylabel("ms")
@@ -75,8 +73,8 @@ def _interval(axes: "Axes", capacity: Capacity) -> None:
     if capacity.sessions is None or capacity.sessions_interval is None or not capacity.sessions:
         return
     low, high = capacity.sessions_interval
-    axes.axvspan(low, max(high, low), color=charts._SHADE)
-    axes.axvline(capacity.sessions, color=charts._INK, linewidth=1.0)
+    axes.axvspan(low, max(high, low), color=charts.SHADE)
+    axes.axvline(capacity.sessions, color=charts.INK, linewidth=1.0)
 
 
 def _limit_ms(expression: str) -> float | None:

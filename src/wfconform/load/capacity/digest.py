@@ -152,7 +152,7 @@ def _busy_generator(measured: Measured, _wanted: StepWanted, _settings: Settings
 
 def _lagging_generator(measured: Measured, _wanted: StepWanted, _settings: Settings) -> str:
     lag_s = measured.health.loop_lag_p99_us / 1e6
-    median_s = latency.of_turns(measured.latency).get_value_at_percentile(50) / 1e6
+    median_s = latency.median_s(latency.of_turns(measured.latency))
     late = lag_s > max(_LAG_FLOOR_S, _LAG_SHARE * median_s)
     return f"the load generator was late itself (event loop lag p99 {lag_s * 1000:.0f} ms)" if late else ""
 

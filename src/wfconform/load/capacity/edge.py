@@ -32,7 +32,7 @@ _WINDOWS = ((0.16, 6), (0.25, 5), (0.4, 4))
 _WITHIN = 1.0
 _MISFIT = 0.01
 """What is added to half the interval: near the edge the truth is a little curved, the line is not."""
-_TOO_KIND = 0.06
+TOO_KIND = 0.06
 """By how much a step in the open model may overrate the edge; simulated M/M/c queues: by 3 % in the mean."""
 _ROUNDS = 30
 _NORMAL = NormalDist()
@@ -98,7 +98,7 @@ def estimate(steps: Sequence[StepResult]) -> Estimate | None:
 
 def in_open_model(found: Estimate | None) -> Estimate | None:
     """Return an estimate of a rate with what steps in the open model may overrate it by."""
-    return None if found is None else replace(found, low=found.low * (1 - _TOO_KIND))
+    return None if found is None else replace(found, low=found.low * (1 - TOO_KIND))
 
 
 def by_regression(steps: Sequence[StepResult]) -> Estimate | None:
