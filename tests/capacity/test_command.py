@@ -1,7 +1,10 @@
-"""`wfconform capacity` as a command, its steps run by a simulated target: what it prints, writes, records and refuses."""
+"""`wfconform capacity` as a command, run on a simulated target: what it prints, writes, records and refuses."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +13,7 @@ import jsonschema
 import pytest
 from tests.capacity.searching import TEN
 from tests.capacity.simulated import Target
+from tests.report.pages import Page
 
 from wfconform.commands.capacity import CapacityCall, capacity
 from wfconform.commands.outputs import Outputs
@@ -30,6 +34,7 @@ CALL = CapacityCall(
     target_sessions=1000.0,
     no_color=True,
 )
+_BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _WRITER = "from wfconform.report.capacity_json import schema_text; print(schema_text(), end='')"
 
 
@@ -56,7 +61,7 @@ def _key() -> Iterator[None]:
 
 @pytest.fixture(scope="module", name="whole")
 def _whole(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """One whole run, all its reports and its record; what it prints is read from the files that stand for a terminal."""
+    """One whole run, all its reports and its record; files stand for the terminal."""
     folder = tmp_path_factory.mktemp("whole")
     paths = {kind: str(folder / f"c.{kind}") for kind in ("json", "html", "markdown")}
     call = replace(CALL, outputs=Outputs(paths), resume=folder / "c.jsonl")
@@ -140,6 +145,48 @@ def test_markdown_has_the_answer_and_a_row_for_each_step(whole: Ended) -> None:
     assert len(rows) == whole.steps + 1
     assert {row.count("|") for row in rows} == {8}
     assert "- Each replica is a deployment like the measured one" in text
+
+
+def test_the_page_is_whole_and_loads_nothing(whole: Ended) -> None:
+    """Closed elements, labels that exist, no script, no address; the sentence is the heading, each step has a row."""
+    page = Page.of(whole.read("c.html"))
+    names = {tag for tag, _ in page.tags}
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    labels = {id for _, attributes in page.tags for id in attributes.get("aria-labelledby", "").split()}
+    assert (page.wrong, page.twice) == ([], [])
+    assert labels <= ids
+    assert names.isdisjoint({"script", "iframe", "object", "embed", "img", "base", "form"})
+    assert str(_answer(whole)["sentence"]) in page.words
+    assert len(page.attributes("tr")) == whole.steps + 1
+    assert "dashed below: the limit, turn.p95 < 500ms" in page.words
+
+
+def test_the_chart_names_what_it_draws_and_needs_no_mathtext(whole: Ended) -> None:
+    """The fit, saturation, three percentiles and the limit; ticks in plain numbers; the page's own colours."""
+    svg = re.search(r"<svg.*?</svg>", whole.read("c.html"), re.DOTALL)
+    assert svg is not None
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", svg[0])
+    for said in ("fit: queue", "saturation", "measured", "p50", "p95", "p99", "500 ms", "sessions", "turns/s", "100"):
+        assert said in texts
+    assert not [text for text in texts if "$" in text or "{" in text]
+    assert not set(re.findall(r"#[0-9a-f]{6}", svg[0])) - {"#000000", "#ffffff"}
+    assert "var(--c1)" in svg[0]
+
+
+@pytest.mark.skipif(_BROWSER is None, reason="no chromium is installed")
+def test_a_browser_shows_it_without_complaint(whole: Ended, tmp_path: Path) -> None:
+    """Chromium builds the page on a narrow screen, and logs nothing on its console."""
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=390,800")
+    done = subprocess.run(
+        [str(_BROWSER), *options, f"--user-data-dir={tmp_path}", "--dump-dom", (whole.folder / "c.html").as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    assert "CONSOLE" not in done.stderr
+    assert Page.of(done.stdout).attributes("svg")
 
 
 def test_a_whole_record_runs_nothing_again(whole: Ended, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def capacity_chart(capacity: Capacity) -> charts.Chart:
     """Return the chart of a capacity run: throughput above, latency below, both over the level."""
     shown = sorted((step for step in capacity.steps if not step.unfit), key=lambda step: step.level)
-    limits = [limit for slo in capacity.slo if (limit := _limit_ms(slo.expression)) is not None]
+    limits = [limit for slo in capacity.slo if (limit := limit_ms(slo.expression)) is not None]
 
     def draw(axes: "Sequence[Axes]") -> None:
         _throughput(axes[0], capacity, shown)
@@ -28,7 +28,7 @@ def capacity_chart(capacity: Capacity) -> charts.Chart:
         description=sentence(capacity),
         svg=charts.drawn("capacity", draw, panels=2) if shown else "",
         columns=(capacity.unit, *COLUMNS[1:]),
-        rows=tuple(map(row, shown)),
+        rows=tuple(row(step) for step in sorted(capacity.steps, key=lambda step: step.level)),
     )
 
 
@@ -49,6 +49,8 @@ def _throughput(axes: "Axes", capacity: Capacity, steps: "Sequence[CapacityStep]
 
 
 def _latency(axes: "Axes", capacity: Capacity, steps: "Sequence[CapacityStep]", limits: list[float]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     levels = [step.level for step in steps]
     for index, name in enumerate(("p50", "p95", "p99")):
         values = [step.turn_ms[index] for step in steps]
@@ -62,9 +64,12 @@ def _latency(axes: "Axes", capacity: Capacity, steps: "Sequence[CapacityStep]", 
             label=name,
         )
     for limit in limits:
-        axes.axhline(limit, color=charts.INK, linewidth=1.0, linestyle=(0, (5, 2)), label=f"SLO {limit:g} ms")
+        axes.axhline(limit, color=charts.INK, linewidth=1.0, linestyle=(0, (5, 2)), label=f"{limit:,g} ms")
     _interval(axes, capacity)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=9))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _at: f"{value:,g}"))  # the page has no mathtext
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("ms")
 
 
@@ -77,7 +82,7 @@ def _interval(axes: "Axes", capacity: Capacity) -> None:
     axes.axvline(capacity.sessions, color=charts.INK, linewidth=1.0)
 
 
-def _limit_ms(expression: str) -> float | None:
+def limit_ms(expression: str) -> float | None:
     """Return the limit of an SLO on turns in milliseconds, None for other SLOs."""
     figure, _, limit = expression.partition(" < ")
     units = {"us": 0.001, "ms": 1.0, "min": 60_000.0, "s": 1000.0}

@@ -52,7 +52,8 @@ def _wide(found: Found, settings: Settings) -> str:
     if found.edge is None or not too_wide(found.edge, settings):
         return ""
     low, high = found.edge.low, found.edge.high
-    return f"the interval was still {low:.4g} to {high:.4g} {_unit(settings)} when the budget was spent; raise --budget, or --tolerance"
+    so_far = f"the interval was still {low:.4g} to {high:.4g} {_unit(settings)} when the budget was spent"
+    return f"{so_far}; raise --budget, or --tolerance"
 
 
 def _seen_once(found: Found, _settings: Settings) -> str:

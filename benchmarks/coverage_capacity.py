@@ -1,4 +1,4 @@
-"""How often the interval holds the truth, on seeds that no test uses: `python -m tests.capacity.coverage 100 110`.
+"""How often the interval holds the truth, on seeds that no test uses: `.venv/bin/python benchmarks/coverage_capacity.py 100 110`.
 
 Prints a row for each simulated target: runs that gave an answer, answers within 5 % of the truth, intervals that hold
 it (of all runs that enclosed an edge, and of the answers), the mean error, half the interval in the mean.
@@ -7,14 +7,24 @@ it (of all runs that enclosed an edge, and of the answers), the mean error, half
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from tests.capacity.searching import P95, TEN, searched, settings_for
-from tests.capacity.simulated import Queue, Target, exact_arrivals, exact_sessions, simulated_sessions
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from wfconform.load.capacity.conclude import conclude
-from wfconform.load.capacity.values import Found
+from tests.capacity.searching import P95, TEN, searched, settings_for  # noqa: E402
+from tests.capacity.simulated import (  # noqa: E402
+    Queue,
+    Target,
+    exact_arrivals,
+    exact_sessions,
+    simulated_sessions,
+)
+
+from wfconform.load.capacity.conclude import conclude  # noqa: E402
+from wfconform.load.capacity.values import Found  # noqa: E402
 
 FOUR = Queue(servers=4, service_s=0.02)
 STEADY = Queue(servers=10, service_s=0.05, exponential=False)
