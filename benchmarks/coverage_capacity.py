@@ -1,7 +1,8 @@
-"""How often the interval holds the truth, on seeds that no test uses: `.venv/bin/python benchmarks/coverage_capacity.py 100 110`.
+"""How often a capacity's interval holds the truth, on seeds that no test uses.
 
-Prints a row for each simulated target: runs that gave an answer, answers within 5 % of the truth, intervals that hold
-it (of all runs that enclosed an edge, and of the answers), the mean error, half the interval in the mean.
+Run it with `.venv/bin/python benchmarks/coverage_capacity.py 100 110`; it prints a row for each simulated target: runs
+that gave an answer, answers within 5 % of the truth, intervals that hold it (of all runs that enclosed an edge, and of
+the answers), the mean error, half the interval in the mean.
 """
 
 import sys

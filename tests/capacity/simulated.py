@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
+from wfconform.load.capacity.values import StepResult
 from wfconform.load.measured import Health, Measured, Tick
 from wfconform.load.plan import Plan
 
@@ -195,6 +196,26 @@ class Target:
             steady_turns=len(took),
             series=tuple(ticks),
         )
+
+
+def a_step(level: float, *, broken: bool) -> StepResult:
+    """A step's result, for tests of what is made of steps; broken: an invariant is."""
+    return StepResult(
+        level=level,
+        purpose="edge",
+        spent_s=10,
+        steady_s=8,
+        warm_up_s=2,
+        turns=1000,
+        turns_per_s=100,
+        turns_per_s_error=1,
+        steady=True,
+        transient_s=0,
+        inside=1,
+        turn_ms=(1, 2, 3),
+        raw_ms=(1, 2, 3),
+        violations=(("TRN-002", 1),) if broken else (),
+    )
 
 
 def encode(latencies_s: Sequence[float]) -> str:

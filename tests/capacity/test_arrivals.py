@@ -2,19 +2,20 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.capacity.searching import P95, TEN, searched, settings_for
-from tests.capacity.simulated import Target, exact_arrivals
+from tests.capacity.simulated import Target, a_step, exact_arrivals
 from tests.load_command.measuring import a_tick
 
 from wfconform.load.capacity import digest, edge
 from wfconform.load.capacity.conclude import conclude
 from wfconform.load.capacity.search import search
-from wfconform.load.capacity.values import Settings, StepResult, StepWanted
+from wfconform.load.capacity.values import Judged, Settings, StepResult, StepWanted
 from wfconform.load.measured import Tick
 
-OPEN = {"arrivals": True, "first_level": 2.0, "budget_s": 600.0}
+OPEN: dict[str, Any] = {"arrivals": True, "first_level": 2.0, "budget_s": 600.0}
 TRUTH = exact_arrivals(10, 0.05, 5, 0.95, 0.5)
 WANTED = StepWanted(8.0, "edge", 20.0, 20.0, 40.0, 200, 0.05)
 
@@ -95,8 +96,5 @@ def test_a_search_whose_only_break_was_chance_goes_on_up() -> None:
 
 
 def _step(level: float, *, excess: float) -> StepResult:
-    from tests.capacity.test_search import _step as plain
-    from wfconform.load.capacity.values import Judged
-
     judged = (Judged("turn.p95 < 500ms", excess < 0, 1 - math.exp(excess), 500 * math.exp(excess)),)
-    return replace(plain(level, False), judged=judged, excess=excess)
+    return replace(a_step(level, broken=False), judged=judged, excess=excess)

@@ -5,13 +5,12 @@ from statistics import fmean
 
 import pytest
 from tests.capacity.searching import TEN, searched, ten
-from tests.capacity.simulated import Target, encode
+from tests.capacity.simulated import Target, a_step, encode
 
 from wfconform.errors import UsageError
 from wfconform.load.capacity import edge, latency, model, steady
 from wfconform.load.capacity.objectives import objectives_of
 from wfconform.load.capacity.running import RecordingDiffers
-from wfconform.load.capacity.values import StepResult
 
 
 def test_recorded_steps_replay_to_the_same_point() -> None:
@@ -144,25 +143,6 @@ def test_a_limit_from_below_is_refused() -> None:
 
 def test_a_bracket_with_contradictions_covers_all_of_them() -> None:
     """100 held, 110 broke, 120 held, 130 broke: the edge is between 100 and 130."""
-    found = edge.by_bracket([_step(100, False), _step(110, True), _step(120, False), _step(130, True)])
+    found = edge.by_bracket([a_step(level, broken=level in (110, 130)) for level in (100, 110, 120, 130)])
     assert found is not None
     assert (found.low, found.high) == (100, 130)
-
-
-def _step(level: float, broken: bool) -> StepResult:
-    return StepResult(
-        level=level,
-        purpose="edge",
-        spent_s=10,
-        steady_s=8,
-        warm_up_s=2,
-        turns=1000,
-        turns_per_s=100,
-        turns_per_s_error=1,
-        steady=True,
-        transient_s=0,
-        inside=1,
-        turn_ms=(1, 2, 3),
-        raw_ms=(1, 2, 3),
-        violations=(("TRN-002", 1),) if broken else (),
-    )

@@ -7,7 +7,7 @@ from wfconform.load.capacity import edge
 from wfconform.load.capacity.search import ALL_BROKE, NEVER_BROKE, UNFIT
 from wfconform.load.capacity.values import Estimate, Found, Settings, StepResult
 
-WIDER, WIDEST = 2.0, 0.1
+WIDER, WIDEST = 2.5, 0.1
 """When the budget is spent, half an interval may be so many times the tolerance that was asked for, at most a tenth."""
 DRIFT = 0.05
 _RATE_DRIFT = 0.1
