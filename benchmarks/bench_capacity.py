@@ -1,7 +1,8 @@
 """Live capacity runs against loopback servers of known capacity: what is found beside what is true.
 
-Run it with `.venv/bin/python benchmarks/bench_capacity.py [NAME …]`; each run takes under three minutes of load, and it
-exits 1 when a limit is missed. Each server is the reference in a process of its own; its turns wait for one of C
+Run it with `.venv/bin/python benchmarks/bench_capacity.py [--short] [NAME …]` on a machine that does nothing else; each
+run takes under three minutes of load (`--short`: 80 s, and intervals up to 10 % either way), it prints a table in
+Markdown, and it exits 1 when a limit is missed. Each server is the reference in a process of its own; its turns wait for one of C
 servers, in the order in which they came, and hold it for an exponential time (`queue`), take longer the more of them
 there are (`law`), or stand still for 1 s in every 10 s (`stall`). What is true: of the queue by the exact model
 (machine repairman; a session of 5 turns thinks 4 times), of the law by its formula.
@@ -15,7 +16,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -36,7 +37,8 @@ from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, describ
 SERVERS, SERVICE_S, THINK_S, LIMIT_S = 10, 0.05, 1.0, 0.5
 LAW = Shared(20.0, 0.02, 0.004)
 STALL_S, PERIOD_S = 1.0, 10.0
-BUDGET_S = 170
+WHOLE = ("--budget", "170s")
+SHORT = ("--budget", "80s", "--tolerance", "0.05")
 
 
 class Slowed:
@@ -123,7 +125,7 @@ def searched(base_url: str, *options: str) -> dict[str, Any]:
             "WFCONFORM_SECOND_API_KEY": SECOND_DEVELOPMENT_KEY,
             "PYTHONPATH": str(ROOT / "src"),
         }
-        more = ("--budget", f"{BUDGET_S}s", "--max-sessions", "1000", "--json", str(path), *options)
+        more = ("--max-sessions", "1000", "--json", str(path), *options)
         subprocess.run([sys.executable, *command, *more], env=environment, check=False)
         found: dict[str, Any] = json.loads(path.read_text())["capacity"]
         return found
@@ -141,10 +143,14 @@ class Row:
     def met(self) -> bool:
         return self.measured is not None and abs(self.measured - self.truth) <= self.within * self.truth
 
+    @property
+    def verdict(self) -> str:
+        return "met" if self.met else "MISSED"
 
-def bench_queue() -> list[Row]:
+
+def bench_queue(length: Sequence[str]) -> list[Row]:
     with served(queue) as url:
-        found = searched(url, "--slo", f"turn.p95 < {LIMIT_S * 1000:g}ms", "--think", f"{THINK_S:g}s")
+        found = searched(url, *length, "--slo", f"turn.p95 < {LIMIT_S * 1000:g}ms", "--think", f"{THINK_S:g}s")
     truth = exact_sessions(SERVERS, SERVICE_S, THINK_S * 4 / 5, 0.95, LIMIT_S)
     saturation = found["saturation_turns_per_s"], found["saturation_interval"], SERVERS / SERVICE_S, 0.05
     return [
@@ -153,30 +159,39 @@ def bench_queue() -> list[Row]:
     ]
 
 
-def bench_law() -> list[Row]:
+def bench_law(length: Sequence[str]) -> list[Row]:
     with served(law) as url:
-        found = searched(url, "--think", "0s", "--max-sessions", "200")
+        found = searched(url, *length, "--think", "0s", "--max-sessions", "200")
     return [Row("law: peak, turns/s", found["saturation_turns_per_s"], found["saturation_interval"], LAW.peak[1], 0.10)]
 
 
-def bench_stall() -> list[Row]:
+def bench_stall(length: Sequence[str]) -> list[Row]:
     """Show that a stall is judged: uncorrected, p99 would hold at the least load; corrected, it does not."""
     with served(stall) as url:
-        found = searched(url, "--slo", "turn.p99 < 500ms", "--think", "50ms", "--max-sessions", "32")
+        found = searched(url, *length, "--slo", "turn.p99 < 500ms", "--think", "50ms", "--max-sessions", "32")
     return [Row("stall: sessions at p99 < 500 ms", found["sessions"], found["sessions_interval"], 0.0, 0.0)]
 
 
 BENCHES = {"queue": bench_queue, "law": bench_law, "stall": bench_stall}
 
 
-def main(names: list[str]) -> int:
-    rows = [row for name in names or BENCHES for row in BENCHES[name]()]
-    print(f"{'':<36}{'found':>10}{'95 % interval':>22}{'true':>10}{'within':>9}")
+def cells(row: Row) -> tuple[str, ...]:
+    found = "none" if row.measured is None else f"{row.measured:.4g}"
+    interval = "" if row.interval is None else f"{row.interval[0]:.4g} to {row.interval[1]:.4g}"
+    held = row.interval is not None and row.interval[0] <= row.truth <= row.interval[1]
+    return row.name, found, interval, f"{row.truth:.4g}", "yes" if held else "no", f"{row.within:.0%}", row.verdict
+
+
+def main(arguments: list[str]) -> int:
+    length = SHORT if "--short" in arguments else WHOLE
+    names = [one for one in arguments if one != "--short"] or list(BENCHES)
+    if unknown := set(names) - set(BENCHES):
+        print(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    rows = [row for name in names for row in BENCHES[name](length)]
+    print("\n| | found | 95 % interval | true | in it | limit | verdict |\n|---|---:|---|---:|---|---:|---|")
     for row in rows:
-        found = "none" if row.measured is None else f"{row.measured:.4g}"
-        interval = "" if row.interval is None else f"{row.interval[0]:.4g} to {row.interval[1]:.4g}"
-        verdict = "ok" if row.met else "MISSED"
-        print(f"{row.name:<36}{found:>10}{interval:>22}{row.truth:>10.4g}{row.within:>9.0%}  {verdict}")
+        print(f"| {' | '.join(cells(row))} |")
     return 0 if all(row.met for row in rows) else 1
 
 

@@ -7,6 +7,7 @@ enough. Time in them is simulated: minutes of load take a fraction of a second.
 import heapq
 import math
 import random
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
+from wfconform.load.capacity.values import StepResult
 from wfconform.load.measured import Health, Measured, Tick
 from wfconform.load.plan import Plan
 
@@ -52,12 +54,16 @@ class Queue:
             done.append((end, end - arrived))
         return done
 
-    def open_turns(self, rate: float, duration_s: float, rng: random.Random, *, turns: int, think_s: float) -> Turns:
-        """Sessions that arrive at a rate (Poisson), each of so many turns."""
+    def open_turns(
+        self, rate: float, duration_s: float, rng: random.Random, *, turns: int, think_s: float
+    ) -> tuple[Turns, list[int]]:
+        """Sessions that arrive at a rate (Poisson), each of so many turns; and how many are open, second by second."""
         arrivals: list[tuple[float, int]] = []
         at = 0.0
         while (at := at + rng.expovariate(rate)) < duration_s:
             arrivals.append((at, turns))
+        begun = sorted(at for at, _ in arrivals)
+        ended: list[float] = []
         free = [0.0] * self.servers
         done: Turns = []
         while arrivals:
@@ -69,7 +75,11 @@ class Queue:
             done.append((end, end - arrived))
             if left > 1:
                 heapq.heappush(arrivals, (end + rng.expovariate(1 / think_s), left - 1))
-        return done
+            else:
+                ended.append(end)
+        ended.sort()
+        seconds = range(1, math.ceil(duration_s) + 1)
+        return done, [bisect_right(begun, second) - bisect_right(ended, second) for second in seconds]
 
     def _end(self, start: float, rng: random.Random) -> float:
         length, period = self.stall
@@ -152,15 +162,16 @@ class Target:
         level = steady.end
         rng = random.Random(f"{self.seed} {len(self.calls)} {level}")
         self.calls.append(level)
-        turns = self._turns(plan, level, rng)
+        turns, opened = self._turns(plan, level, rng)
         seconds = _by_second(turns, math.ceil(plan.duration_s))
-        ticks = _ticks(seconds, level, int(warm_up.duration_s), int(plan.duration_s), until)
+        ticks = _ticks(seconds, opened, level, int(warm_up.duration_s), until)
         self.spent_s += len(ticks)
         return self._measured(level, turns, ticks, int(warm_up.duration_s))
 
-    def _turns(self, plan: Plan, level: float, rng: random.Random) -> Turns:
+    def _turns(self, plan: Plan, level: float, rng: random.Random) -> tuple[Turns, list[int]]:
         if plan.stages[1].model == "closed":
-            return self.model.turns(level, plan.duration_s, plan.think.mean_s, rng)
+            turns = self.model.turns(level, plan.duration_s, plan.think.mean_s, rng)
+            return turns, [int(level)] * math.ceil(plan.duration_s)
         assert isinstance(self.model, Queue)
         return self.model.open_turns(level, plan.duration_s, rng, turns=plan.turns[0], think_s=plan.think.mean_s)
 
@@ -187,6 +198,26 @@ class Target:
         )
 
 
+def a_step(level: float, *, broken: bool) -> StepResult:
+    """A step's result, for tests of what is made of steps; broken: an invariant is."""
+    return StepResult(
+        level=level,
+        purpose="edge",
+        spent_s=10,
+        steady_s=8,
+        warm_up_s=2,
+        turns=1000,
+        turns_per_s=100,
+        turns_per_s_error=1,
+        steady=True,
+        transient_s=0,
+        inside=1,
+        turn_ms=(1, 2, 3),
+        raw_ms=(1, 2, 3),
+        violations=(("TRN-002", 1),) if broken else (),
+    )
+
+
 def encode(latencies_s: Sequence[float]) -> str:
     """Return latencies as a histogram in its base64 form."""
     histogram = HdrHistogram(1, 3_600_000_000, 3)
@@ -205,16 +236,16 @@ def _by_second(turns: Turns, seconds: int) -> list[list[float]]:
     return bins
 
 
-def _ticks(seconds: list[list[float]], level: float, warm_up_s: int, most_s: int, until: Until) -> list[Tick]:
+def _ticks(seconds: list[list[float]], opened: list[int], level: float, warm_up_s: int, until: Until) -> list[Tick]:
     ticks: list[Tick] = []
-    for second, took in enumerate(seconds[:most_s]):
-        ticks.append(_tick(second, took, level, "warm-up" if second < warm_up_s else "steady"))
+    for second, (took, open_now) in enumerate(zip(seconds, opened, strict=True)):
+        ticks.append(_tick(second, took, open_now, level, "warm-up" if second < warm_up_s else "steady"))
         if second >= warm_up_s and until(ticks):
             break
     return ticks
 
 
-def _tick(second: int, took: list[float], level: float, phase: str) -> Tick:
+def _tick(second: int, took: list[float], opened: int, level: float, phase: str) -> Tick:
     ordered = sorted(took)
     ranks = [min(int(len(ordered) * q), len(ordered) - 1) for q in (0.5, 0.95, 0.99, 1)]
     shown = tuple(int(1e6 * ordered[rank]) for rank in ranks) if ordered else None
@@ -222,7 +253,7 @@ def _tick(second: int, took: list[float], level: float, phase: str) -> Tick:
         second=second,
         stage=phase,
         phase=phase,
-        sessions_open=int(level),
+        sessions_open=opened,
         sessions_started=0,
         sessions_ended=0,
         turns=len(took),
@@ -291,6 +322,30 @@ def exact_sessions(servers: int, service_s: float, think_s: float, quantile: flo
         holds = exact_beyond(middle, servers, service_s, think_s, limit_s) <= 1 - quantile
         low, high = (middle, high) if holds else (low, middle)
     return low
+
+
+def exact_arrivals(servers: int, service_s: float, turns: int, quantile: float, limit_s: float) -> float:
+    """Return the session rate at which that quantile of exponential turns reaches the limit.
+
+    A session's turns come back to the same queue; that leaves it M/M/c (Jackson), and a turn sees it as it is.
+    """
+    low, high = 0.0, servers / service_s
+    while high - low > 1e-4 * high:
+        rate = (low + high) / 2
+        low, high = (rate, high) if _open_beyond(rate, servers, service_s, limit_s) <= 1 - quantile else (low, rate)
+    return low / turns
+
+
+def _open_beyond(turns_per_s: float, servers: int, service_s: float, limit_s: float) -> float:
+    """P(W + S > t) of M/M/c: W is 0, or with Erlang's probability exponential."""
+    offered, served = turns_per_s * service_s, 1 / service_s
+    terms = [offered**n / math.factorial(n) for n in range(servers)]
+    last = offered**servers / math.factorial(servers) * servers / (servers - offered)
+    waits = last / (sum(terms) + last)
+    drains = servers * served - turns_per_s
+    alone = math.exp(-served * limit_s)
+    both = (served * math.exp(-drains * limit_s) - drains * alone) / (served - drains)
+    return (1 - waits) * alone + waits * both
 
 
 @cache

@@ -5,13 +5,12 @@ from statistics import fmean
 
 import pytest
 from tests.capacity.searching import TEN, searched, ten
-from tests.capacity.simulated import Target, encode
+from tests.capacity.simulated import Target, a_step, encode
 
 from wfconform.errors import UsageError
 from wfconform.load.capacity import edge, latency, model, steady
 from wfconform.load.capacity.objectives import objectives_of
 from wfconform.load.capacity.running import RecordingDiffers
-from wfconform.load.capacity.values import StepResult
 
 
 def test_recorded_steps_replay_to_the_same_point() -> None:
@@ -89,6 +88,16 @@ def test_the_share_beyond_a_limit_is_counted_exactly() -> None:
     assert latency.share_beyond(latency.histogram(), 0.05) == 0.0
 
 
+def test_percentiles_are_those_of_the_library() -> None:
+    """Also of nothing, and of a single turn."""
+    draws = random.Random(5)
+    for took in ([], [0.2], [draws.expovariate(20) for _ in range(1000)]):
+        turns = latency.histogram([encode(took)])
+        expected = tuple(turns.get_value_at_percentile(share) / 1000 for share in (50, 95, 99))
+        assert latency.percentiles_ms(turns) == expected
+        assert latency.median_s(turns) == expected[0] / 1000
+
+
 def test_the_line_covers_the_truth_as_often_as_it_says() -> None:
     """Inverse prediction on simulated points: 95 % intervals hold the crossing in 90 to 99 % of 400 draws."""
     held = 0
@@ -134,25 +143,6 @@ def test_a_limit_from_below_is_refused() -> None:
 
 def test_a_bracket_with_contradictions_covers_all_of_them() -> None:
     """100 held, 110 broke, 120 held, 130 broke: the edge is between 100 and 130."""
-    found = edge.by_bracket([_step(100, False), _step(110, True), _step(120, False), _step(130, True)])
+    found = edge.by_bracket([a_step(level, broken=level in (110, 130)) for level in (100, 110, 120, 130)])
     assert found is not None
     assert (found.low, found.high) == (100, 130)
-
-
-def _step(level: float, broken: bool) -> StepResult:
-    return StepResult(
-        level=level,
-        purpose="edge",
-        spent_s=10,
-        steady_s=8,
-        warm_up_s=2,
-        turns=1000,
-        turns_per_s=100,
-        turns_per_s_error=1,
-        steady=True,
-        transient_s=0,
-        inside=1,
-        turn_ms=(1, 2, 3),
-        raw_ms=(1, 2, 3),
-        violations=(("TRN-002", 1),) if broken else (),
-    )

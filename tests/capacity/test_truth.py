@@ -1,5 +1,6 @@
 """What the search finds, beside what is exactly true of the target: many runs with fixed seeds."""
 
+from functools import cache
 from statistics import fmean
 
 import pytest
@@ -18,10 +19,22 @@ from wfconform.load.capacity import model
 from wfconform.load.capacity.conclude import conclude
 from wfconform.load.capacity.values import Found
 
-SEEDS = range(10)
+SEEDS, FEW = range(6), range(4)
 FOUR = Queue(servers=4, service_s=0.02)
 STEADY = Queue(servers=10, service_s=0.05, exponential=False)
 LAW = Shared(alone_per_s=40.0, contention=0.02, coherency=0.0008)
+
+
+P99 = ("turn.p99 < 500ms",)
+CASES = ((TEN, P95, 0.95, 0.5), (FOUR, ("turn.p95 < 250ms",), 0.95, 0.25), (TEN, P99, 0.99, 0.5))
+
+
+@cache
+def _runs(queue: Queue, slo: tuple[str, ...]) -> tuple[Found, ...]:
+    """Searches of a target, kept: two tests look at them."""
+    if (queue, slo) == (TEN, P95):
+        return tuple(ten(seed) for seed in SEEDS)
+    return tuple(searched(Target(queue, seed=seed), slo) for seed in FEW)
 
 
 def _covers(found: Found, truth: float) -> bool:
@@ -37,29 +50,39 @@ def test_the_exact_model_is_that_of_a_textbook() -> None:
 
 @pytest.mark.parametrize(
     ("queue", "slo", "quantile", "limit_s"),
-    [(TEN, P95, 0.95, 0.5), (FOUR, ("turn.p95 < 250ms",), 0.95, 0.25), (TEN, ("turn.p99 < 500ms",), 0.99, 0.5)],
+    CASES,
     ids=["10 servers p95", "4 servers p95", "10 servers p99"],
 )
 def test_the_sessions_at_an_slo_are_those_of_the_exact_model(
     queue: Queue, slo: tuple[str, ...], quantile: float, limit_s: float
 ) -> None:
-    """Within 5 %, in the mean within 2 %, and the interval covers the truth in at least 9 of 10 runs."""
+    """Within 5 %, in the mean within 2 %."""
     truth = exact_sessions(queue.servers, queue.service_s, 1.0, quantile, limit_s)
-    runs = [ten(s) if (queue, slo) == (TEN, P95) else searched(Target(queue, seed=s), slo) for s in SEEDS]
+    runs = _runs(queue, slo)
     found = [conclude(run, settings_for(slo)) for run in runs]
     errors = [one.sessions / truth - 1 for one in found if one.sessions is not None]
-    assert sum(_covers(run, truth) for run in runs) >= 9
-    assert len(errors) >= 9
+    assert len(errors) >= len(runs) - 1
     assert sum(abs(error) <= 0.05 for error in errors) >= len(errors) - 1
     assert abs(fmean(errors)) <= 0.02
     assert all(run.spent_s <= BUDGET_S + 15 for run in runs)
 
 
+def test_the_intervals_hold_the_truth_in_nine_of_ten_runs() -> None:
+    """Of all three targets together; benchmarks/coverage_capacity.py counts on other seeds."""
+    held = [
+        _covers(run, exact_sessions(queue.servers, queue.service_s, 1.0, quantile, limit_s))
+        for queue, slo, quantile, limit_s in CASES
+        for run in _runs(queue, slo)
+    ]
+    assert len(held) == 14
+    assert sum(held) >= 0.9 * len(held)
+
+
 def test_deterministic_service_is_found_as_a_long_simulation_says() -> None:
     """Ten servers of exactly 50 ms."""
     truth = simulated_sessions(STEADY, 1.0, 0.95, 0.5)
-    runs = [searched(Target(STEADY, seed=seed)) for seed in SEEDS]
-    assert sum(_covers(run, truth) for run in runs) >= 9
+    runs = [searched(Target(STEADY, seed=seed)) for seed in range(3)]
+    assert all(_covers(run, truth) for run in runs)
     assert all(run.edge is not None and abs(run.edge.value / truth - 1) <= 0.06 for run in runs)
 
 
@@ -77,7 +100,7 @@ def test_saturation_is_servers_over_service_time() -> None:
 def test_the_peak_of_a_law_is_found_and_coherency_named() -> None:
     """Throughput that falls past its peak: peak within 10 %, in turns per second and in sessions."""
     at, highest = LAW.peak
-    for seed in range(4):
+    for seed in range(2):
         found = answered(Target(LAW, seed=seed), (), think_s=0.0)
         assert found.model.best == "usl"
         assert found.saturation_turns_per_s == pytest.approx(highest, rel=0.10)

@@ -31,14 +31,14 @@ from wfconform.load.measured import Measured, Tick
 from wfconform.load.plan import Plan
 from wfconform.load.profile import span_s, think, turns
 from wfconform.report import capacity as capacity_report
-from wfconform.report import capacity_html
+from wfconform.report import capacity_html, capacity_json
 from wfconform.report.capacity import CapacityReport
 from wfconform.report.text import plain
 from wfconform.target import Target
 
 MOST_SESSIONS = 10_000
 _RENDER: Mapping[str, Callable[[CapacityReport], str]] = {
-    "json": capacity_report.render,
+    "json": capacity_json.render,
     "markdown": capacity_report.markdown,
     "html": capacity_html.render,
 }
@@ -168,8 +168,13 @@ def _searched(
     progress = _Progress(console, settings, quiet=call.quiet)
 
     def done(result: StepResult, found: Found) -> None:
-        if record is not None:
-            record.add(result)
+        nonlocal record
+        try:
+            if record is not None:
+                record.add(result)
+        except OSError as error:  # a full disk is no reason to lose what was found
+            record = None
+            console.print(Text(f"--resume: the record could not be written: {error}; the search goes on without it"))
         progress.done(result, found)
 
     try:

@@ -14,6 +14,7 @@ from wfconform.errors import UsageError
 from wfconform.load.capacity.values import Settings, StepResult
 
 _KIND = "wfconform capacity 1"
+_ANOTHER = "give a path of its own: the file is made when it is not there"
 _FREE = ("budget_s", "tolerance")
 """What may change from one run to the next."""
 
@@ -35,22 +36,31 @@ class Record:
         try:
             head, *lines = self._path.read_bytes().splitlines(keepends=True)
             found = msgspec.json.decode(head)
-            steps = [msgspec.json.decode(line, type=StepResult) for line in lines if line.endswith(b"\n")]
         except (OSError, msgspec.MsgspecError, ValueError) as error:
-            raise UsageError(f"--resume: {self._path} is no record of a capacity run: {error}") from None
+            raise UsageError(f"--resume: {self._path} is no record of a capacity run: {error}", hint=_ANOTHER) from None
         self._compare(found)
+        steps = [self._step(line, at) for at, line in enumerate(lines, 2) if line.endswith(b"\n")]
         self._drop_half_line(head, lines)
         return steps
 
+    def _step(self, line: bytes, at: int) -> StepResult:
+        try:
+            return msgspec.json.decode(line, type=StepResult)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise UsageError(
+                f"--resume: {self._path}, line {at}, is no step of a capacity run: {error}",
+                hint="cut the file off before that line to go on from there, or give another path",
+            ) from None
+
     def add(self, step: StepResult) -> None:
-        """Write a step down."""
+        """Write a step down; raises OSError when the file can no longer be written."""
         with self._path.open("ab") as file:
             file.write(msgspec.json.encode(step) + b"\n")
 
     def _compare(self, found: object) -> None:
         wanted = msgspec.to_builtins(self._head)
         if not isinstance(found, dict) or found.get("kind") != _KIND:
-            raise UsageError(f"--resume: {self._path} is no record of a capacity run", hint="give a path of its own")
+            raise UsageError(f"--resume: {self._path} is no record of a capacity run", hint=_ANOTHER)
         other = [name for name in wanted if msgspec.json.encode(found.get(name)) != msgspec.json.encode(wanted[name])]
         if other:
             raise UsageError(

@@ -104,7 +104,6 @@ class Capacity:
     first_break: float | None = None
     replicas: Replicas | None = None
     interrupted: bool = False
-    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -1,9 +1,8 @@
-"""A capacity run in words: the sentence, the table of steps, Markdown, JSON."""
+"""A capacity run in words: the sentence, the table of steps, Markdown."""
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +12,7 @@ from wfconform.outcomes.capacity import Capacity, CapacityStep, Interval
 from wfconform.report.text import plain
 
 _LIMIT = re.compile(r"(?P<figure>[\w.]+) <=? (?P<value>[\d.]+)(?P<unit>[a-z%]*)")
-_COLUMNS = ("level", "turns/s", "p50 ms", "p95 ms", "p99 ms", "turns", "verdict")
+COLUMNS = ("level", "turns/s", "p50 ms", "p95 ms", "p99 ms", "turns", "verdict")
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
 _MEANINGS = {
     0: "determined",
@@ -54,8 +53,8 @@ def show(report: CapacityReport, console: Console, *, quiet: bool = False) -> No
     capacity = report.capacity
     if not quiet:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for index, name in enumerate((capacity.unit, *_COLUMNS[1:])):
-            table.add_column(name, justify="left" if index == len(_COLUMNS) - 1 else "right")
+        for index, name in enumerate((capacity.unit, *COLUMNS[1:])):
+            table.add_column(name, justify="left" if index == len(COLUMNS) - 1 else "right")
         for step in sorted(capacity.steps, key=lambda step: step.level):
             table.add_row(*map(Text, row(step)))
         console.print(table)
@@ -100,7 +99,7 @@ def verdict(step: CapacityStep) -> str:
 def markdown(report: CapacityReport) -> str:
     """Return the report as Markdown."""
     capacity = report.capacity
-    head = f"| {capacity.unit} | {' | '.join(_COLUMNS[1:])} |\n|{'---:|' * (len(_COLUMNS) - 1)}---|"
+    head = f"| {capacity.unit} | {' | '.join(COLUMNS[1:])} |\n|{'---:|' * (len(COLUMNS) - 1)}---|"
     rows = [f"| {' | '.join(map(_prose, row(step)))} |" for step in sorted(capacity.steps, key=lambda s: s.level)]
     bullets = [f"- {_prose(line.removeprefix('- '))}" for line in (*details(capacity), *report.notes)]
     about = (
@@ -109,19 +108,6 @@ def markdown(report: CapacityReport) -> str:
     )
     title = f"## wfconform capacity: {_prose(sentence(capacity))}"
     return "\n\n".join([title, about, "\n".join([head, *rows]), "\n".join(bullets)]) + "\n"
-
-
-def render(report: CapacityReport) -> str:
-    """Return the report as JSON."""
-    content = {
-        "schema_version": "1",
-        **{name: getattr(report, name) for name in ("tool", "target", "seed", "started_at")},
-        "duration_s": report.capacity.spent_s,
-        "exit_code": report.capacity.exit_code,
-        "notes": list(report.notes),
-        "capacity": {**asdict(report.capacity), "sentence": sentence(report.capacity)},
-    }
-    return json.dumps(content, ensure_ascii=True, indent=2, allow_nan=False) + "\n"
 
 
 def _held(capacity: Capacity) -> str:

@@ -4,20 +4,18 @@ from typing import TYPE_CHECKING
 
 from wfconform.outcomes.capacity import Capacity, CapacityStep
 from wfconform.report import charts
-from wfconform.report.capacity import row, sentence
+from wfconform.report.capacity import COLUMNS, row, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-_COLUMNS = ("level", "turns/s", "p50 ms", "p95 ms", "p99 ms", "turns", "verdict")
-
 
 def capacity_chart(capacity: Capacity) -> charts.Chart:
     """Return the chart of a capacity run: throughput above, latency below, both over the level."""
     shown = sorted((step for step in capacity.steps if not step.unfit), key=lambda step: step.level)
-    limits = [limit for slo in capacity.slo if (limit := _limit_ms(slo.expression)) is not None]
+    limits = [limit for slo in capacity.slo if (limit := limit_ms(slo.expression)) is not None]
 
     def draw(axes: "Sequence[Axes]") -> None:
         _throughput(axes[0], capacity, shown)
@@ -28,22 +26,22 @@ def capacity_chart(capacity: Capacity) -> charts.Chart:
         id="capacity",
         title="Throughput and latency by level",
         description=sentence(capacity),
-        svg=charts._svg("capacity", draw, panels=2) if shown else "",
-        columns=(capacity.unit, *_COLUMNS[1:]),
-        rows=tuple(map(row, shown)),
+        svg=charts.drawn("capacity", draw, panels=2) if shown else "",
+        columns=(capacity.unit, *COLUMNS[1:]),
+        rows=tuple(row(step) for step in sorted(capacity.steps, key=lambda step: step.level)),
     )
 
 
 def _throughput(axes: "Axes", capacity: Capacity, steps: "Sequence[CapacityStep]") -> None:
     levels, rates = [step.level for step in steps], [step.turns_per_s for step in steps]
     errors = [step.turns_per_s_error for step in steps]
-    axes.errorbar(levels, rates, yerr=errors, fmt="o", markersize=4, color=charts._SERIES[0], label="measured")
+    axes.errorbar(levels, rates, yerr=errors, fmt="o", markersize=4, color=charts.SERIES[0], label="measured")
     if capacity.model.curve:
         curve = zip(*capacity.model.curve, strict=True)
-        axes.plot(*curve, color=charts._SERIES[1], label=f"fit: {capacity.model.best}")
+        axes.plot(*curve, color=charts.SERIES[1], label=f"fit: {capacity.model.best}")
     if capacity.saturation_turns_per_s is not None:
         axes.axhline(
-            capacity.saturation_turns_per_s, color=charts._SERIES[2], linestyle=(0, (1.5, 1.5)), label="saturation"
+            capacity.saturation_turns_per_s, color=charts.SERIES[2], linestyle=(0, (1.5, 1.5)), label="saturation"
         )
     _interval(axes, capacity)
     axes.set_ylim(bottom=0)
@@ -51,22 +49,27 @@ def _throughput(axes: "Axes", capacity: Capacity, steps: "Sequence[CapacityStep]
 
 
 def _latency(axes: "Axes", capacity: Capacity, steps: "Sequence[CapacityStep]", limits: list[float]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     levels = [step.level for step in steps]
     for index, name in enumerate(("p50", "p95", "p99")):
         values = [step.turn_ms[index] for step in steps]
         axes.plot(
             levels,
             values,
-            color=charts._SERIES[index],
-            linestyle=charts._DASHES[index],
-            marker=charts._MARKERS[index],
+            color=charts.SERIES[index],
+            linestyle=charts.DASHES[index],
+            marker=charts.MARKERS[index],
             markersize=3,
             label=name,
         )
     for limit in limits:
-        axes.axhline(limit, color=charts._INK, linewidth=1.0, linestyle=(0, (5, 2)), label=f"SLO {limit:g} ms")
+        axes.axhline(limit, color=charts.INK, linewidth=1.0, linestyle=(0, (5, 2)), label=f"{limit:,g} ms")
     _interval(axes, capacity)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=9))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _at: f"{value:,g}"))  # the page has no mathtext
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("ms")
 
 
@@ -75,11 +78,11 @@ def _interval(axes: "Axes", capacity: Capacity) -> None:
     if capacity.sessions is None or capacity.sessions_interval is None or not capacity.sessions:
         return
     low, high = capacity.sessions_interval
-    axes.axvspan(low, max(high, low), color=charts._SHADE)
-    axes.axvline(capacity.sessions, color=charts._INK, linewidth=1.0)
+    axes.axvspan(low, max(high, low), color=charts.SHADE)
+    axes.axvline(capacity.sessions, color=charts.INK, linewidth=1.0)
 
 
-def _limit_ms(expression: str) -> float | None:
+def limit_ms(expression: str) -> float | None:
     """Return the limit of an SLO on turns in milliseconds, None for other SLOs."""
     figure, _, limit = expression.partition(" < ")
     units = {"us": 0.001, "ms": 1.0, "min": 60_000.0, "s": 1000.0}

@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from wfconform.report.capacity import CapacityReport, details, exit_meaning, sentence
-from wfconform.report.capacity_chart import capacity_chart
+from wfconform.report.capacity_chart import capacity_chart, limit_ms
 from wfconform.report.text import plain
 
 
@@ -28,6 +28,7 @@ def render(report: CapacityReport) -> str:
         chart=chart,
         svg=Markup(chart.svg),  # noqa: S704 - drawn here, its texts are escaped by matplotlib
         lines=[plain(line.removeprefix("- ")) for line in (*details(report.capacity), *report.notes)],
+        limits=", ".join(plain(slo.expression) for slo in report.capacity.slo if limit_ms(slo.expression) is not None),
         fits=report.capacity.model.fits,
         slos=report.capacity.slo,
     )

@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 BUCKETS = 150
 TABLE_ROWS = 16
 _WIDTH_IN, _HEIGHT_IN = 7.6, 2.7
-_INK, _GRID, _SHADE = "#010101", "#020202", "#030303"
-_SERIES = ("#110000", "#120000", "#130000")
-_VARIABLES = {_INK: "var(--ink-2)", _GRID: "var(--line)", _SHADE: "var(--shade)"} | {
-    color: f"var(--c{index})" for index, color in enumerate(_SERIES, 1)
+INK, _GRID, SHADE = "#010101", "#020202", "#030303"
+SERIES = ("#110000", "#120000", "#130000")
+_VARIABLES = {INK: "var(--ink-2)", _GRID: "var(--line)", SHADE: "var(--shade)"} | {
+    color: f"var(--c{index})" for index, color in enumerate(SERIES, 1)
 }
-_DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
-_MARKERS = ("o", "s", "^")
+DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
+MARKERS = ("o", "s", "^")
 _SETTINGS: Any = {  # the stubs of matplotlib want its own literal keys
     "text.parse_math": False,
     "svg.fonttype": "none",
     "font.size": 9,
     "font.family": "DejaVu Sans",
-    "text.color": _INK,
+    "text.color": INK,
     "axes.edgecolor": _GRID,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "grid.color": _GRID,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -153,7 +153,7 @@ def _over_time(id: str, series: Sequence[Second]) -> Chart:
         for panel, one in zip(panels, axes, strict=True):
             for index, line in enumerate(panel.lines):
                 values = [float("nan") if value is None else value for value in points[line.name]]
-                one.plot(times, values, color=_SERIES[index], linestyle=_DASHES[index], label=line.name)
+                one.plot(times, values, color=SERIES[index], linestyle=DASHES[index], label=line.name)
             one.set_ylabel(panel.label)
             _stages(one, series, named=one is axes[0])
             one.set_ylim(0, max(one.get_ylim()[1], 1.0))
@@ -165,7 +165,7 @@ def _over_time(id: str, series: Sequence[Second]) -> Chart:
         id=id,
         title=title,
         description=f"{title} over {series[-1].second + 1} seconds. {_in_words(points)}",
-        svg=_svg(id, draw, panels=len(panels)),
+        svg=drawn(id, draw, panels=len(panels)),
         columns=("second", *(line.name for line in lines)),
         rows=tuple(_thinned(rows)),
     )
@@ -188,7 +188,7 @@ def _stages(axes: "Axes", series: Sequence[Second], *, named: bool) -> None:
     for at, end in zip(begun, ends, strict=True):
         first = series[at]
         if first.phase != "steady":
-            axes.axvspan(first.second, end, color=_SHADE, linewidth=0)
+            axes.axvspan(first.second, end, color=SHADE, linewidth=0)
         if named and end - first.second >= len(series) / 8:
             middle = (first.second + end) / 2
             name = plain(first.stage)[:16]
@@ -222,9 +222,9 @@ def _by_turn(load: LoadOutcome) -> tuple[Chart, ...]:
     def draw(axes: "Sequence[Axes]") -> None:
         for index, (name, points) in enumerate(values.items()):
             style: Any = {
-                "color": _SERIES[index],
-                "linestyle": _DASHES[index],
-                "marker": _MARKERS[index],
+                "color": SERIES[index],
+                "linestyle": DASHES[index],
+                "marker": MARKERS[index],
                 "markersize": 4,
             }
             axes[0].plot(range(len(turns)), points, label=name, **style)
@@ -243,7 +243,7 @@ def _by_turn(load: LoadOutcome) -> tuple[Chart, ...]:
         id="by-turn",
         title="Latency by turn index",
         description=f"Latency of the first turn, the second, and so on, in milliseconds. {said}",
-        svg=_svg("by-turn", draw),
+        svg=drawn("by-turn", draw),
         columns=("turn", "count", "p50, ms", "p95, ms", "p99, ms"),
         rows=tuple(_thinned(rows)),
     )
@@ -266,9 +266,9 @@ def _spectrum(load: LoadOutcome) -> tuple[Chart, ...]:
         for index, (name, points) in enumerate(found.items()):
             at = [min(_nines(share), end) for share, _ in points]
             style: Any = {
-                "color": _SERIES[index],
-                "linestyle": _DASHES[index],
-                "marker": _MARKERS[index],
+                "color": SERIES[index],
+                "linestyle": DASHES[index],
+                "marker": MARKERS[index],
                 "markersize": 3,
             }
             axes[0].plot(at, [value for _, value in points], label=name, **style)
@@ -285,7 +285,7 @@ def _spectrum(load: LoadOutcome) -> tuple[Chart, ...]:
         title="Percentiles of turn latency",
         description="How many turns took no longer than so many milliseconds, the slowest at the right. "
         + _in_words({name: [value for _, value in points] for name, points in found.items()}),
-        svg=_svg("spectrum", draw),
+        svg=drawn("spectrum", draw),
         columns=("share", *(f"{name}, ms" for name in found)),
         rows=tuple(rows),
     )
@@ -309,7 +309,7 @@ def _number(value: float | None) -> str:
 # --- drawing
 
 
-def _svg(id: str, draw: Callable[[Any], None], *, panels: int = 1) -> str:
+def drawn(id: str, draw: Callable[[Any], None], *, panels: int = 1) -> str:
     """Return what `draw` draws on so many axes, one below the other, as an SVG element."""
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -25,6 +25,8 @@ _LEAST_RATIO = 1e-6
 _PILES_UP = 1.1
 _KEEPS_UP = 0.98
 """In the open model the target does not keep up when surely fewer turns end than this share of those due."""
+_SURELY = 3.0
+"""So many standard deviations of what comes by chance: a search looks at a dozen steps."""
 _CLEARLY_BEYOND = math.log(1.25)
 _T_999 = 4.6
 """Two-sided 99.9 % for nine seconds and more: the price of looking each second."""
@@ -38,7 +40,6 @@ def digest(measured: Measured, wanted: StepWanted, objectives: Sequence[Objectiv
     judged = tuple(objective.judge(fair) for objective in objectives)
     ticks = [tick for tick in measured.series if tick.phase == "steady"]
     rate, rate_error = _rate(measured, ticks)
-    due = wanted.level * settings.turns_per_session
     worst, excess, excess_error = _excess(judged, objectives, ticks)
     return StepResult(
         level=wanted.level,
@@ -62,7 +63,7 @@ def digest(measured: Measured, wanted: StepWanted, objectives: Sequence[Objectiv
         violations=tuple(sorted((id, count) for id, count in measured.violations.items() if count)),
         failed=measured.failed,
         refused=measured.refused,
-        piling_up=settings.arrivals and (_piles_up(ticks) or rate + rate_error < _KEEPS_UP * due),
+        piling_up=settings.arrivals and (_piles_up(ticks) or _falls_behind(measured, wanted, settings)),
         unfit=next((reason for check in _UNFIT if (reason := check(measured, wanted, settings))), ""),
     )
 
@@ -121,11 +122,23 @@ def _excess(
 
 
 def _piles_up(ticks: Sequence[Tick]) -> bool:
-    """Tell whether ever more sessions are open: in the open model, the target is past what it can do."""
+    """Tell whether ever more sessions are open: in the open model, the target is past what it can do.
+
+    By chance alone their number is Poisson's, and seconds apart it is nearly the same: both halves are one draw each.
+    """
     opened = [float(tick.sessions_open) for tick in ticks]
     middle = len(opened) // 2
-    first, second = opened[:middle], opened[middle:]
-    return middle >= 2 and not steady.alike(first, second) and fmean(second) > _PILES_UP * fmean(first)
+    if middle < 2:
+        return False
+    first, second = fmean(opened[:middle]), fmean(opened[middle:])
+    return second - first > max((_PILES_UP - 1) * first, _SURELY * math.sqrt(2 * max(first, 1.0)))
+
+
+def _falls_behind(measured: Measured, wanted: StepWanted, settings: Settings) -> bool:
+    """Tell whether fewer turns end than are due; sessions come by chance, and each brings all of its turns."""
+    due = wanted.level * settings.turns_per_session * measured.steady_s
+    chance = _SURELY * math.sqrt(due * max(settings.turns_per_session, 1.0))
+    return measured.steady_turns + chance < _KEEPS_UP * due
 
 
 def _no_turns(measured: Measured, _wanted: StepWanted, _settings: Settings) -> str:
@@ -139,7 +152,7 @@ def _busy_generator(measured: Measured, _wanted: StepWanted, _settings: Settings
 
 def _lagging_generator(measured: Measured, _wanted: StepWanted, _settings: Settings) -> str:
     lag_s = measured.health.loop_lag_p99_us / 1e6
-    median_s = latency.of_turns(measured.latency).get_value_at_percentile(50) / 1e6
+    median_s = latency.median_s(latency.of_turns(measured.latency))
     late = lag_s > max(_LAG_FLOOR_S, _LAG_SHARE * median_s)
     return f"the load generator was late itself (event loop lag p99 {lag_s * 1000:.0f} ms)" if late else ""
 

@@ -7,12 +7,13 @@ from wfconform.load.capacity import edge
 from wfconform.load.capacity.search import ALL_BROKE, NEVER_BROKE, UNFIT
 from wfconform.load.capacity.values import Estimate, Found, Settings, StepResult
 
-WIDEST = 0.1
-"""Half an interval may be so wide, as a share of its middle; a wider one is no answer."""
+WIDER, WIDEST = 2.5, 0.1
+"""When the budget is spent, half an interval may be so many times the tolerance that was asked for, at most a tenth."""
 DRIFT = 0.05
 _RATE_DRIFT = 0.1
 _MEDIAN_DRIFT = 0.5
 _UNSTEADY = 0.5
+_NEAR = 0.1
 
 Rule = Callable[[Found, Settings], str]
 
@@ -51,7 +52,22 @@ def _wide(found: Found, settings: Settings) -> str:
     if found.edge is None or not too_wide(found.edge, settings):
         return ""
     low, high = found.edge.low, found.edge.high
-    return f"the interval was still {low:.4g} to {high:.4g} {_unit(settings)} when the budget was spent; raise --budget"
+    so_far = f"the interval was still {low:.4g} to {high:.4g} {_unit(settings)} when the budget was spent"
+    return f"{so_far}; raise --budget, or --tolerance"
+
+
+def _seen_once(found: Found, _settings: Settings) -> str:
+    """A bracket's end that one step alone shows may be chance; another step close to it bears it out."""
+    if found.edge is None or found.edge.how != edge.BRACKET:
+        return ""
+    met, broken = edge.levels(found.steps)
+    held = [level for level in met if level >= (1 - _NEAR) * max(met)]
+    past = [level for level in broken if level <= (1 + _NEAR) * found.edge.high]
+    if len(held) >= edge.SEEN and len(past) >= edge.SEEN:
+        return ""
+    return (
+        f"a single step shows the edge (at {found.edge.high if len(past) < edge.SEEN else max(met):g}); raise --budget"
+    )
 
 
 def _few(found: Found, settings: Settings) -> str:
@@ -104,6 +120,7 @@ RULES: tuple[Rule, ...] = (
     _never_broke,
     _open,
     _wide,
+    _seen_once,
     _few,
     _unsteady,
     _drifting_edge,
@@ -120,7 +137,9 @@ def too_wide(found: Estimate, settings: Settings) -> bool:
     """Tell whether an interval says too little; a single session is never too wide."""
     if found.high - found.low <= (0 if settings.arrivals else 1):
         return False
-    return (found.high - found.low) / (found.high + found.low) > WIDEST
+    known_too_kind = edge.TOO_KIND / 2 if settings.arrivals else 0.0
+    allowed = min(WIDER * settings.tolerance, WIDEST) + known_too_kind
+    return (found.high - found.low) / (found.high + found.low) > allowed
 
 
 def near_edge(found: Found) -> Sequence[StepResult]:

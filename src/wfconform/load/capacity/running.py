@@ -54,12 +54,12 @@ def run_search(
             result = next(before, None)
             if result is None:
                 if interrupted():
-                    return replace(known(steps), ended=INTERRUPTED)
-                starting(wanted, known(steps))
+                    return replace(known(steps, settings), ended=INTERRUPTED)
+                starting(wanted, known(steps, settings))
                 result = _run(run_step, wanted, plan, objectives, settings)
                 if interrupted():
-                    return replace(known(steps), ended=INTERRUPTED)
-                done(result, known([*steps, result]))
+                    return replace(known(steps, settings), ended=INTERRUPTED)
+                done(result, known([*steps, result], settings))
             elif (result.level, result.purpose) != (wanted.level, wanted.purpose):
                 raise RecordingDiffers(f"step {len(steps) + 1} was run at {result.level:g}, not at {wanted.level:g}")
             steps.append(result)

@@ -10,6 +10,7 @@ All decisions follow from the results that were sent, so results that were recor
 
 import math
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from wfconform.load.capacity import edge
@@ -39,6 +40,9 @@ _RESERVED = 0.12
 """The share of the budget kept for saturation and the repeat."""
 _CYCLES: dict[Purpose, float] = {"rise": 2, "edge": 3, "repeat": 3, "saturation": 3}
 _WARM_UP_S = (2.0, 60.0)
+_LIVES: dict[Purpose, float] = {"rise": 2, "edge": 4, "repeat": 4, "saturation": 4}
+"""In the open model a step warms up for so many lives of a session: before that fewer turns end than are due."""
+_LONGEST_LIVES_S = 600.0
 _GROWTH = 0.1
 _FALLEN = 0.7
 _SATURATED = 0.6
@@ -86,7 +90,7 @@ class _State:
 
     def found(self, ended: str) -> Found:
         """Return what is known."""
-        return Found(tuple(self.steps), edge.estimate(self.steps), self.spent_s, ended)
+        return replace(known(self.steps, self.settings), ended=ended)
 
 
 def search(settings: Settings) -> Search:
@@ -99,9 +103,11 @@ def search(settings: Settings) -> Search:
     return state.found(ended)
 
 
-def known(steps: Sequence[StepResult]) -> Found:
+def known(steps: Sequence[StepResult], settings: Settings) -> Found:
     """Return what steps say before the search has ended: for progress, and for a search that was interrupted."""
-    return Found(tuple(steps), edge.estimate(steps), sum(step.spent_s for step in steps))
+    found = edge.estimate(steps)
+    found = edge.in_open_model(found) if settings.arrivals else found
+    return Found(tuple(steps), found, sum(step.spent_s for step in steps))
 
 
 def saturated(steps: Sequence[StepResult]) -> bool:
@@ -205,8 +211,8 @@ def _inside(state: _State) -> float:
     """Divide the gap between what held and what broke; when it is tight, see again the end that was seen less."""
     met, broken = edge.levels(state.steps)
     low, high = edge.gap(state.steps)
-    if math.isinf(high):
-        return state.level(max(met))
+    if math.isinf(high):  # what broke turned out to hold: go on up
+        return state.level(_CLOSE * max(met))
     middle = state.level(_divided(state.steps, low, high))
     if high - low > state.settings.tolerance * high and middle not in (low, high):
         return middle
@@ -271,10 +277,10 @@ def _run(state: _State, level: float, purpose: Purpose) -> _Step:
 
 
 def _wanted(state: _State, level: float, purpose: Purpose) -> StepWanted:
-    """Say how long: three cycles of think and answer to warm up, and until enough turns are there."""
+    """Say how long: some cycles of think and answer to warm up, and until enough turns are there."""
     last = min(state.steps, key=lambda step: abs(step.level - level), default=None)
     cycle_s = state.settings.think_s + (last.raw_ms[0] / 1000 if last else 0.0)
-    warm_up_s = min(max(_CYCLES[purpose] * cycle_s, state.warm_up_s, _WARM_UP_S[0]), _WARM_UP_S[1])
+    warm_up_s = _warm_up_s(state, level, cycle_s, purpose)
     state.warm_up_s = max(state.warm_up_s, _WARM_UP_S[0])
     first = all(step.broken for step in state.steps)
     least_s, most_s = (_FIRST_S if first else _RISE_S) if purpose == "rise" else _edge_s(state)
@@ -291,6 +297,17 @@ def _wanted(state: _State, level: float, purpose: Purpose) -> StepWanted:
         samples=samples,
         precision=math.inf if purpose == "rise" else _PRECISION,
     )
+
+
+def _warm_up_s(state: _State, level: float, cycle_s: float, purpose: Purpose) -> float:
+    """Return three cycles (a rise: two), in the open model some lives of a session at the nearest that keeps up."""
+    warm_up_s = min(max(_CYCLES[purpose] * cycle_s, state.warm_up_s, _WARM_UP_S[0]), _WARM_UP_S[1])
+    if not state.settings.arrivals:
+        return warm_up_s
+    kept_up = [step for step in state.steps if not step.piling_up]
+    nearest = min(kept_up, key=lambda step: abs(step.level - level), default=None)
+    turn_s = state.settings.think_s + (nearest.raw_ms[0] / 1000 if nearest else 0.0)
+    return max(warm_up_s, min(_LIVES[purpose] * state.settings.turns_per_session * turn_s, _LONGEST_LIVES_S))
 
 
 def _edge_s(state: _State) -> tuple[float, float]:
