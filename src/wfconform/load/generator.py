@@ -105,6 +105,7 @@ class Generator:
         self._files = self._files_limit = 0
         self.interrupted = False
         shared.leave_open = plan.leave_open
+        shared.tally.times_slow = all("slow" in VISITS[name].needs for name, weight in plan.mix if weight > 0)
 
     # --- the run
 

@@ -75,8 +75,8 @@ class Plain:
 class LoadSession(Session):
     """A Session that yields Plain where nothing but the ordinary is asked.
 
-    history: what the ledger keeps of its run; untold: of events that the quick way has not yet put into
-    it the types, times, nodes and source nodes, and when they came; told: their ids; latest_stamp: of all events so far.
+    history: what the ledger keeps of its run; untold: types, times, nodes and source nodes of events that the quick
+    way has not yet put into it, and when they came; told: their ids; latest_stamp: of all events so far.
     """
 
     bodies: Bodies | None = None
