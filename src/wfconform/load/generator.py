@@ -62,6 +62,7 @@ class Choice:
         self._names = [name for name, weight in plan.mix if weight > 0]
         self._weights = [weight for _, weight in plan.mix if weight > 0]
         self._plan, self._client = plan, shared.client
+        shared.tally.times_slow = all("slow" in VISITS[name].needs for name in self._names)
         self._think = thinker(plan.think, self._chance)
         self.chance = self._chance
 
@@ -105,7 +106,6 @@ class Generator:
         self._files = self._files_limit = 0
         self.interrupted = False
         shared.leave_open = plan.leave_open
-        shared.tally.times_slow = all("slow" in VISITS[name].needs for name, weight in plan.mix if weight > 0)
 
     # --- the run
 
