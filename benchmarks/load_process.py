@@ -1,4 +1,4 @@
-"""One generator process for bench_load.py: `load_process.py BASE_URL KEY turns|waiting|latency|arrivals|flat …`."""
+"""One generator process for bench_load.py: `load_process.py URL KEY turns|waiting|latency|paced|arrivals|flat …`."""
 
 import gevent.monkey
 
@@ -27,6 +27,7 @@ from wfconform.target import Access, Secret, Target, Workflows
 
 WORKFLOW = "5eb7cf5a86d9755df3a6c593"
 USERS, TURNS = 50, 5
+PACED_USERS = 100
 FOR_EVER_S = 3600.0
 
 
@@ -57,8 +58,8 @@ class Process:
         self.latency: Cells = {}
         self.delays: Cells = {}
 
-    def run(self, *stages: Stage, mix: str = "complete", think_s: float = 0.0, watch: Any = None) -> None:
-        plan = Plan("bench", stages, ((mix, 1.0),), Think("constant", think_s), (TURNS, TURNS), leave_open=True)
+    def run(self, *stages: Stage, mix: str = "complete", think: Think | None = None, watch: Any = None) -> None:
+        plan = Plan("bench", stages, ((mix, 1.0),), think or Think("constant", 0.0), (TURNS, TURNS), leave_open=True)
         generator = Generator(self.shared, plan, self.take)
         if watch is not None:
             gevent.spawn(watch, generator)
@@ -115,15 +116,22 @@ def waiting(process: Process, sessions: str) -> dict[str, float]:
         told.update(kib=resident_kib() - before, open=generator.open_sessions)
         generator.interrupt()
 
-    process.run(steady(90.0, wanted), mix="abandon", think_s=FOR_EVER_S, watch=watch)
+    process.run(steady(90.0, wanted), mix="abandon", think=Think("constant", FOR_EVER_S), watch=watch)
     connections = process.shared.wires.opened
     return {"kib_per_session": told["kib"] / wanted, "connections": connections, "open": told["open"]}
 
 
 def latency(process: Process, seconds: str) -> dict[str, float]:
-    process.run(steady(float(seconds), 5), think_s=0.002)
+    process.run(steady(float(seconds), 5), think=Think("constant", 0.002))
     cells = process.latency
     return {f"p{share}_ms": percentile(cells, share / 100) / 1000 for share in (50, 95, 99)}
+
+
+def paced(process: Process, rate: str, seconds: str) -> dict[str, float]:
+    """So many turns per second, from users with exponential pauses between turns."""
+    pause_s = PACED_USERS / float(rate)
+    process.run(steady(float(seconds), PACED_USERS), think=Think("exponential", pause_s * TURNS / (TURNS - 1)))
+    return {"p99_ms": percentile(process.latency, 0.99) / 1000, "rate": process.turns / float(seconds)}
 
 
 def arrivals(process: Process, rate: str, seconds: str) -> dict[str, float]:
@@ -160,6 +168,7 @@ def main() -> None:
         "turns": turns,
         "waiting": waiting,
         "latency": latency,
+        "paced": paced,
         "arrivals": arrivals,
         "flat": flat,
     }
