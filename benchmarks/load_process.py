@@ -1,4 +1,4 @@
-"""One generator process for bench_load.py: `load_process.py BASE_URL KEY turns|waiting|latency|arrivals|flat …`."""
+"""One generator process for bench_load.py: `load_process.py URL KEY turns|waiting|latency|paced|arrivals|flat …`."""
 
 import gevent.monkey
 
@@ -15,9 +15,11 @@ from typing import Any
 import gevent
 
 from wfconform.load.connection import Reply
+from wfconform.load.fields import decode_completed, decode_waiting
 from wfconform.load.generator import Generator
-from wfconform.load.ordinary import ACCEPTED, decode_completed, decode_waiting
+from wfconform.load.ordinary import ACCEPTED
 from wfconform.load.plan import Plan, Stage, Think
+from wfconform.load.playing import Playing
 from wfconform.load.session import Plain
 from wfconform.load.shared import Shared
 from wfconform.load.tally import Cells, Delta, add_cells, percentile
@@ -25,11 +27,12 @@ from wfconform.target import Access, Secret, Target, Workflows
 
 WORKFLOW = "5eb7cf5a86d9755df3a6c593"
 USERS, TURNS = 50, 5
+PACED_USERS = 100
 FOR_EVER_S = 3600.0
 
 
 class Floor:
-    """Reads the answer and judges nothing."""
+    """Checks off: reads the whole answer into the same typed fields, which any client must, and judges nothing."""
 
     epoch_s = 0.0
 
@@ -48,13 +51,15 @@ class Process:
         self.shared = Shared(Target(Access(base_url, api_key=Secret(key)), flows), seed=1)
         if floor:
             self.shared.ordinary = Floor()  # type: ignore[assignment]
+            for check in ("_strictly", "opened"):
+                setattr(Playing, check, lambda *_: None)
         self.broken: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.latency: Cells = {}
         self.delays: Cells = {}
 
-    def run(self, *stages: Stage, mix: str = "complete", think_s: float = 0.0, watch: Any = None) -> None:
-        plan = Plan("bench", stages, ((mix, 1.0),), Think("constant", think_s), (TURNS, TURNS), leave_open=True)
+    def run(self, *stages: Stage, mix: str = "complete", think: Think | None = None, watch: Any = None) -> None:
+        plan = Plan("bench", stages, ((mix, 1.0),), think or Think("constant", 0.0), (TURNS, TURNS), leave_open=True)
         generator = Generator(self.shared, plan, self.take)
         if watch is not None:
             gevent.spawn(watch, generator)
@@ -111,15 +116,22 @@ def waiting(process: Process, sessions: str) -> dict[str, float]:
         told.update(kib=resident_kib() - before, open=generator.open_sessions)
         generator.interrupt()
 
-    process.run(steady(90.0, wanted), mix="abandon", think_s=FOR_EVER_S, watch=watch)
+    process.run(steady(90.0, wanted), mix="abandon", think=Think("constant", FOR_EVER_S), watch=watch)
     connections = process.shared.wires.opened
     return {"kib_per_session": told["kib"] / wanted, "connections": connections, "open": told["open"]}
 
 
 def latency(process: Process, seconds: str) -> dict[str, float]:
-    process.run(steady(float(seconds), 5), think_s=0.002)
+    process.run(steady(float(seconds), 5), think=Think("constant", 0.002))
     cells = process.latency
     return {f"p{share}_ms": percentile(cells, share / 100) / 1000 for share in (50, 95, 99)}
+
+
+def paced(process: Process, rate: str, seconds: str) -> dict[str, float]:
+    """So many turns per second, from users with exponential pauses between turns."""
+    pause_s = PACED_USERS / float(rate)
+    process.run(steady(float(seconds), PACED_USERS), think=Think("exponential", pause_s * TURNS / (TURNS - 1)))
+    return {"p99_ms": percentile(process.latency, 0.99) / 1000, "rate": process.turns / float(seconds)}
 
 
 def arrivals(process: Process, rate: str, seconds: str) -> dict[str, float]:
@@ -156,6 +168,7 @@ def main() -> None:
         "turns": turns,
         "waiting": waiting,
         "latency": latency,
+        "paced": paced,
         "arrivals": arrivals,
         "flat": flat,
     }

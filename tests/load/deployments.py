@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,8 +22,8 @@ KEY = "load-test-key-0001"
 
 
 @contextmanager
-def served(runs: Runs) -> Iterator[str]:
-    """Serve on a free port while the block runs, and yield the base URL."""
+def served(runs: Runs, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Serve on a free port while the block runs, over TLS if told so, and yield the base URL."""
     loops: list[asyncio.AbstractEventLoop] = []
     stopping: dict[int, asyncio.Event] = {}
     protocols: list[Protocol] = []
@@ -31,7 +32,7 @@ def served(runs: Runs) -> Iterator[str]:
 
     async def main() -> None:
         over = stopping[0] = asyncio.Event()
-        server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0, backlog=4096)
+        server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0, backlog=4096, ssl=tls)
         ports.append(server.sockets[0].getsockname()[1])
         ready.set()
         while not over.is_set():
@@ -56,7 +57,7 @@ def served(runs: Runs) -> Iterator[str]:
     thread.start()
     ready.wait(10)
     try:
-        yield f"http://127.0.0.1:{ports[0]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{ports[0]}"
     finally:
         loops[0].call_soon_threadsafe(stopping[0].set)
         thread.join(5)
@@ -69,7 +70,7 @@ def sound(*, service_ms: str = "0", stall: str = "") -> Runs:
 
 def target_at(base_url: str, **access: Any) -> Target:
     """Return the stub as a target."""
-    flows = Workflows(WORKFLOW, conversation_end="goodbye", echoes=True)
+    flows = Workflows(WORKFLOW, slow=WORKFLOW, conversation_end="goodbye", echoes=True)
     return Target(Access(base_url, api_key=Secret(KEY), **access), flows)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
@@ -90,6 +91,19 @@ def test_the_totals_of_two_processes_are_what_the_target_counted(tmp_path: Path)
     _adds_up(result)
 
 
+@pytest.mark.parametrize(("others", "timed"), [(("abandon",), False), ((), True)])
+def test_turns_that_are_slow_by_design_are_timed_only_alone(
+    others: tuple[str, ...], timed: bool, tmp_path: Path
+) -> None:
+    """Beside sessions of one turn each, none of theirs is in a latency; all of them are counted in any case."""
+    with on.served(on.sound()) as base_url:
+        what = on.plan("cancel-in-flight", *others, stages=on.closed(4, 0.8), turns=1)
+        result = on.measured(on.target_at(base_url), what, tmp_path)
+        told = on.counts(base_url)
+    assert ("turn next" in result.latency, "turn next" in result.corrected, "2" in result.by_turn) == (timed,) * 3
+    assert result.turns == told["turns"] > 0
+
+
 def test_a_master_shares_its_plan_out_to_a_worker_of_its_own_start(tmp_path: Path) -> None:
     """The worker has the target and its key, the master the plan and the figures."""
     with on.served(on.sound()) as base_url:
@@ -164,7 +178,8 @@ def test_a_refused_start_is_waited_out(tmp_path: Path) -> None:
 
 def test_what_the_target_lacks_is_said_at_the_start(tmp_path: Path) -> None:
     """A mix that needs the role slow is refused with the role's name."""
-    target = on.target_at("http://127.0.0.1:9")
+    bare = on.target_at("http://127.0.0.1:9")
+    target = replace(bare, workflows=replace(bare.workflows, slow=None))
     job = Job(target, on.plan("cancel-in-flight", stages=on.closed(1, 1.0)), tmp_path)
     with start(job) as child, pytest.raises(UsageError, match="the role slow"):
         child.result()

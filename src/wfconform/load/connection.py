@@ -12,7 +12,7 @@ from gevent import socket as gevent_socket
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from wfconform.load.heads import Heads, Place, ResponseHead
-from wfconform.load.streams import DeadlineError, Deadlines, Stream, TlsStream
+from wfconform.load.streams import DeadlineError, Deadlines, Stream, TlsStream, Wakes
 from wfconform.wire import Failure
 from wfconform.wire.coding import Decoder, TooLargeError, UndecodableError
 
@@ -30,7 +30,9 @@ _SECOND_NS = 1_000_000_000
 
 @dataclass(slots=True)
 class Reply:
-    """What came back. Times: perf_counter_ns; head None: no complete head; failure None: a whole response.
+    """What came back. Times: perf_counter_ns, of a plain answer when the loop saw its last piece.
+
+    head None: no complete head; failure None: a whole response.
 
     body: decoded; raw: head and body as they came, of a plain answer alone.
     """
@@ -50,7 +52,7 @@ class Wires:
     def __init__(self, place: Place, timeout_s: float) -> None:
         self.place, self.timeout_s = place, timeout_s
         self.timeout_ns = int(timeout_s * _SECOND_NS)
-        self.heads, self.deadlines = Heads(), Deadlines()
+        self.heads, self.deadlines, self.wakes = Heads(), Deadlines(), Wakes()
         self.opened = self.reused = self.closed = 0
         self.tls = _tls_context(place) if place.tls else None
         self._resolved: tuple[Any, ...] = ()
@@ -111,7 +113,9 @@ class Connection:
                 while len(got) < whole and (more := stream.receive()):
                     got += more
                 if len(got) == whole:
-                    return Reply(sent_ns, perf_counter_ns(), head, got[end + 4 :], got)
+                    woke_ns = wires.wakes.last_ns
+                    received_ns = woke_ns if woke_ns > sent_ns else perf_counter_ns()
+                    return Reply(sent_ns, received_ns, head, got[end + 4 :], got)
             return self._read(stream, sent_ns, got)
         except (DeadlineError, OSError, HTTPParseError) as error:
             return self._failed(error, sent_ns, got)
@@ -138,6 +142,7 @@ class Connection:
         """Connect; return a reply that was not sent when that fails."""
         self.close()
         wires, begun_ns = self._wires, perf_counter_ns()
+        wires.wakes.watch()
         limit_s = min(wires.timeout_s * CONNECT_SHARE, CONNECT_LIMIT_S)
         detail = "no address"
         try:

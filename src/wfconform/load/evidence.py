@@ -58,6 +58,7 @@ class Evidence:
             at_s=round(at_s, 3),
             turns=tuple(self._turn(one) for one in log[:end]),
             reproducer=None if made is None else made.script,
+            predicate=None if made is None else made.predicate,
         )
 
     def redact(self, text: str) -> str:

@@ -89,6 +89,7 @@ class Gathering:
         """Add what a process counted."""
         worker = self._workers[name]
         turns = sum(sum(cells.values()) for row, cells in delta.latency.items() if row.startswith("turn "))
+        turns += delta.counts.pop("untimed turns", 0)
         delta.counts["turns"] = turns
         delta.counts["requests"] = delta.counts.get("requests", 0) + turns
         worker.seconds, worker.gauges = max(worker.seconds, delta.second), delta.gauges

@@ -62,6 +62,7 @@ class Choice:
         self._names = [name for name, weight in plan.mix if weight > 0]
         self._weights = [weight for _, weight in plan.mix if weight > 0]
         self._plan, self._client = plan, shared.client
+        shared.tally.times_slow = all("slow" in VISITS[name].needs for name in self._names)
         self._think = thinker(plan.think, self._chance)
         self.chance = self._chance
 

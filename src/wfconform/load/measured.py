@@ -7,6 +7,7 @@ began on a monotonic clock unless a name says otherwise; latencies are whole mic
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 STEPS = ("turn first", "turn next", "turn refused", "stop", "session")
 """The rows of every figure; turns and sessions are never mixed."""
@@ -36,7 +37,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One of the first violations, kept whole; turns: rows of (request, status, response body), texts cut."""
+    """One of the first violations, kept whole; turns: rows of (request, status, response body), texts cut.
+
+    predicate: what the reproducer ends with, as JSON values; `race` there: what it shows depends on timing.
+    """
 
     id: str
     scenario: str
@@ -47,6 +51,7 @@ class Violation:
     at_s: float
     turns: tuple[Mapping[str, object], ...] = ()
     reproducer: str | None = None
+    predicate: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
+from msgspec.structs import astuple
 
 from wfconform.load.connection import Reply
+from wfconform.load.fields import AnswerFields, decode_completed, decode_waiting
 from wfconform.load.session import LoadSession, Plain
 from wfconform.session import Answer
 from wfconform.session.event_rules import CLOCK_SLACK_S, UNKNOWN_SKEW_S
@@ -23,62 +24,10 @@ from wfconform.session.history import EventMemory, NodeRun, RunHistory
 from wfconform.session.ledger import Ledger
 from wfconform.session.states import CLOSING_EVENTS, MAIN_THREAD, NODE_LEAVING_EDGES, NODE_WORK, WAITING
 from wfconform.wire.leaks import Leaks
+from wfconform.wire.marks import TOKEN_DIGITS
 
 _CREATION_SLACK_S = 60.0
 
-
-class EventFields(msgspec.Struct, gc=False):
-    """The fields of an event that invariants look at."""
-
-    type: str
-    logical_id: str | None = None
-    timestamp: float | None = None
-    thread: str | None = msgspec.field(default=None, name="thread_reference_id")
-    node: str | None = msgspec.field(default=None, name="origin_node_logical_id")
-    node_run: str | None = msgspec.field(default=None, name="origin_node_run_id")
-    source_node: str | None = msgspec.field(default=None, name="source_node_logical_id")
-    message: Any = None
-    content: Any = None
-
-
-class HintFields(msgspec.Struct, gc=False):
-    """A hint as it must be, with what names it among the events."""
-
-    type: Literal["busy_wait_for_user_message"]
-    logical_id: str
-
-
-class WaitingFields(msgspec.Struct, gc=False):
-    """The fields of an answer that waits for input; anything else is refused while it is read."""
-
-    run_id: str
-    status: Literal["waiting_for_user_input"]
-    turn_number: int
-    events: list[EventFields]
-    is_waiting_for_input: bool
-    is_completed: bool
-    next_input_hint: HintFields
-    error: Literal[""] | None = None
-    has_background_work: Any = None
-
-
-class CompletedFields(msgspec.Struct, gc=False):
-    """The fields of an answer that tells a run's end."""
-
-    run_id: str
-    status: Literal["completed"]
-    turn_number: int
-    events: list[EventFields]
-    is_waiting_for_input: bool
-    is_completed: bool
-    next_input_hint: None = None
-    error: Literal[""] | None = None
-    has_background_work: Any = None
-
-
-AnswerFields = WaitingFields | CompletedFields
-decode_waiting = msgspec.json.Decoder(WaitingFields).decode
-decode_completed = msgspec.json.Decoder(CompletedFields).decode
 
 # What an ordinary turn exercised, as bits.
 FIRST, ENDS, ECHOED, KEYED, STAMPED, DATED, NODES, WORKED, ACCEPTED = (1 << bit for bit in range(9))
@@ -142,24 +91,39 @@ class Ordinary:
 
     def accepts(self, plain: Plain, reply: Reply) -> int:
         """Return what an ordinary turn exercised, having taken it in; 0 when it must go through the ledger."""
-        head, raw = reply.head, reply.raw
-        if head is None or head.status != 200 or not raw or raw.count(b"wfm") != raw.count(plain.session.own):
+        head, raw, body = reply.head, reply.raw, reply.body
+        if head is None or head.status != 200 or not raw:
             return 0
         for form in self._forms:
             if form in raw:
                 return 0
-        body = reply.body
+        marks = _MARKS(raw)
+        if marks and marks.count(plain.session.own) != len(marks):
+            return 0
+        waits = plain.ends is None
         try:
-            answer = decode_completed(body) if plain.ends else decode_waiting(body)
+            answer = decode_waiting(body) if waits else decode_completed(body)
             if not body.isascii():
                 body.decode()
         except ValueError:
             return 0
-        if answer.is_completed is answer.is_waiting_for_input or answer.has_background_work is True:
+        if answer.is_completed is waits or answer.is_waiting_for_input is not waits:
             return 0
-        if (plain.ends is None) is not answer.is_waiting_for_input:
+        if answer.has_background_work is True:
             return 0
         return self._went_on(plain, answer, reply) if plain.text is not None else self._opened(plain, answer, reply)
+
+    def _went_on(self, plain: Plain, answer: AnswerFields, reply: Reply) -> int:
+        session = plain.session
+        run, number = session.history, answer.turn_number
+        if run is None or answer.run_id != run.run_id or run.status != WAITING or number != run.lo + 1:
+            return 0
+        if run.hi >= number or run.shared or run.unseen or run.background or run.pending or run.refusals or run.raced:
+            return 0
+        exercised = self._events(run, plain, answer, reply)
+        if exercised:
+            session.turn, session.status = number, run.status
+        return exercised
 
     def _opened(self, plain: Plain, answer: AnswerFields, reply: Reply) -> int:
         id, session, head = answer.run_id, plain.session, reply.head
@@ -183,54 +147,36 @@ class Ordinary:
         took_s = (reply.received_ns - reply.sent_ns) / 1e9
         return end - took_s - _CREATION_SLACK_S <= int(run_id[:8], 16) <= end + _CREATION_SLACK_S
 
-    def _went_on(self, plain: Plain, answer: AnswerFields, reply: Reply) -> int:
-        session = plain.session
-        run, number = session.history, answer.turn_number
-        if run is None or answer.run_id != run.run_id or run.status != WAITING or number != run.lo + 1:
-            return 0
-        if run.hi >= number or run.shared or run.unseen or run.background or run.pending or run.refusals or run.raced:
-            return 0
-        exercised = self._events(run, plain, answer, reply)
-        if exercised:
-            session.turn, session.status = number, run.status
-        return exercised
-
     def _events(self, run: RunHistory, plain: Plain, answer: AnswerFields, reply: Reply) -> int:
         """Judge the events beside those of earlier turns, and move the history on if all is well."""
-        events, session = answer.events, plain.session
-        kinds = tuple([event.type for event in events])
+        session, hint = plain.session, answer.next_input_hint
+        if not answer.events:
+            return 0
+        columns = zip(*map(astuple, answer.events), strict=True)
+        kinds, ids, stamps, threads, nodes, node_runs, sources, messages, contents = columns
         shape = self._shapes.get(kinds) or self._shape(kinds)
-        ids = [event.logical_id for event in events]
-        hint = answer.next_input_hint
-        if hint is None:
-            if not shape.meanings & _CLOSES_COMPLETED:
-                return 0
-        elif not shape.meanings & _CLOSES_WAITING or hint.logical_id not in ids:
+        if not shape.meanings & (_CLOSES_COMPLETED if hint is None else _CLOSES_WAITING):
             return 0
-        if None in ids:
-            ids = [id for id in ids if id is not None]
-        known = run.events
-        if run.lo and (shape.meanings & _RESTARTED or not known.ids.isdisjoint(map(hash, ids))):
+        if hint is not None and hint.logical_id not in ids:
             return 0
-        dated = self._in_time(session, answer, reply)
-        if dated is None or (plain.mark is not None and self._echoes and not _says(events, shape, plain.mark)):
+        if run.lo and (shape.meanings & _RESTARTED or _sent_before(session, run, ids)):
             return 0
-        if shape.pairs is None or not _pairs(events, shape.pairs) or (hint is None and run.events.open_nodes):
+        dated = self._in_time(session, stamps, reply)
+        told = ECHOED if plain.mark is not None and self._echoes else 0
+        if dated is None or (told and not _says(shape, plain.mark, messages, contents)):
+            return 0
+        simple = shape.pairs is not None and threads.count(MAIN) == len(threads) and _pairs(shape, nodes, node_runs)
+        noded = shape.exercised
+        if not simple or (hint is None and run.events.open_nodes):
             noded = _nodes(run, answer)
-            if noded is None:
+            if noded < 0:
                 return 0
-            dated |= noded
-        else:
-            dated |= shape.exercised
         run.lo = run.hi = answer.turn_number
         run.status = answer.status
         run.last_received_s = received_s = reply.received_ns / 1e9
-        known.ids.update(map(hash, ids))
-        session.untold.append((events, received_s))
-        return self._basis | dated | (0 if hint is not None else ENDS) | self._echoed(plain)
-
-    def _echoed(self, plain: Plain) -> int:
-        return ECHOED if plain.mark is not None and self._echoes else 0
+        session.told.update(ids)
+        session.untold.append((kinds, stamps, nodes, sources, received_s))
+        return self._basis | dated | noded | told | (0 if hint is not None else ENDS)
 
     def _shape(self, kinds: tuple[str, ...]) -> Shape:
         if len(self._shapes) >= SHAPES_KEPT:
@@ -238,13 +184,12 @@ class Ordinary:
         made = self._shapes[kinds] = Shape.of(kinds)
         return made
 
-    def _in_time(self, session: LoadSession, answer: AnswerFields, reply: Reply) -> int | None:
+    def _in_time(self, session: LoadSession, stamps: tuple[Any, ...], reply: Reply) -> int | None:
         """EVT-005 and EVT-009, where all events are later than any before; None: look closer."""
-        stamps: list[Any] = [event.timestamp for event in answer.events]
         low, high = _span(reply, self.epoch_s)
         first, last = stamps[0], stamps[-1]
         try:
-            if first < low or last > high or sorted(stamps) != stamps:
+            if first < low or last > high or tuple(sorted(stamps)) != stamps:
                 return None
         except TypeError:
             return _without_times(stamps)
@@ -255,21 +200,34 @@ class Ordinary:
         return STAMPED | DATED if fractions else STAMPED
 
 
+_MARKS = re.compile(rb"wfm[0-9a-f]{%d}" % TOKEN_DIGITS).findall
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}").fullmatch
 SHAPES_KEPT = 1024
+_LOOK_CLOSER = -1
+MAIN = "0"  # the main thread, as a rule
 
 
 def settle(session: LoadSession) -> None:
-    """Put into the history what the quick way had put off: the stamps of events, for the ledger (EVT-009)."""
+    """Put into the history what the quick way had put off: ids and stamps of events (EVT-004, EVT-009)."""
     run = session.history
     if run is not None:
         known = run.events.stamps
-        for events, received_s in session.untold:
-            for event in events:
-                stamp = event.timestamp
+        for kinds, stamps, nodes, sources, received_s in session.untold:
+            for kind, stamp, node, source in zip(kinds, stamps, nodes, sources, strict=True):
                 if stamp is not None and not stamp.is_integer():
-                    known.setdefault(hash((event.type, stamp, event.node, event.source_node)), received_s)
+                    known.setdefault(hash((kind, stamp, node, source)), received_s)
+        session.told.discard(None)
+        run.events.ids.update(map(hash, session.told))
     session.untold.clear()
+    session.told.clear()
+
+
+def _sent_before(session: LoadSession, run: RunHistory, ids: tuple[str | None, ...]) -> bool:
+    """EVT-004: one of the ids is that of an event of an earlier turn."""
+    if not session.told.isdisjoint(ids) and session.told.intersection(ids) != {None}:
+        return True
+    known = run.events.ids
+    return bool(known) and not known.isdisjoint([hash(id) for id in ids if id is not None])
 
 
 def follow(session: LoadSession, run: RunHistory | None, answers: Iterable[Answer]) -> None:
@@ -281,7 +239,7 @@ def follow(session: LoadSession, run: RunHistory | None, answers: Iterable[Answe
                 session.latest_stamp = event.timestamp
 
 
-def _without_times(stamps: list[float | None]) -> int | None:
+def _without_times(stamps: tuple[float | None, ...]) -> int | None:
     """Return that nothing is shown where no event has a time; None: some have."""
     return 0 if all(stamp is None for stamp in stamps) else None
 
@@ -296,19 +254,16 @@ def _span(reply: Reply, epoch_s: float) -> tuple[float, float]:
     return head.date - took_s - CLOCK_SLACK_S, head.date + CLOCK_SLACK_S
 
 
-def _pairs(events: list[EventFields], pairs: tuple[tuple[int, int], ...]) -> bool:
-    """EVT-006 and EVT-010 where each node that started is the one that ended next, in the main thread."""
-    for start, end in pairs:
-        one, other = events[start], events[end]
-        if one.node != other.node or one.node_run != other.node_run:
-            return False
-        if one.thread not in MAIN_THREAD or other.thread not in MAIN_THREAD:
+def _pairs(shape: Shape, nodes: tuple[str | None, ...], node_runs: tuple[str | None, ...]) -> bool:
+    """EVT-006 and EVT-010 where each node that started is the one that ended next."""
+    for start, end in shape.pairs or ():
+        if nodes[start] != nodes[end] or node_runs[start] != node_runs[end]:
             return False
     return True
 
 
-def _nodes(run: RunHistory, answer: AnswerFields) -> int | None:
-    """EVT-006 and EVT-010: nodes start before they end, and what ran or was left shows it; None: look closer."""
+def _nodes(run: RunHistory, answer: AnswerFields) -> int:
+    """EVT-006 and EVT-010: nodes start before they end, and what ran or was left shows it; negative: look closer."""
     running = run.events.open_nodes
     changed: dict[NodeRun, int] = {}
     ended: list[str | None] = []
@@ -323,16 +278,16 @@ def _nodes(run: RunHistory, answer: AnswerFields) -> int | None:
             key = (event.node, event.node_run)
             count = changed.get(key, running.get(key, 0)) + (1 if meaning & _START else -1)
             if count < 0:
-                return None
+                return _LOOK_CLOSER
             changed[key] = count
             if meaning & _END:
                 ended.append(event.node)
         elif meaning & _LEFT and event.source_node is not None:
             left.append(event.source_node)
     if found & _WORK and not (found & (_START | _END) and set(left).issubset(ended)):
-        return None
+        return _LOOK_CLOSER
     if changed and not _settled(running, changed, ends=answer.next_input_hint is None):
-        return None
+        return _LOOK_CLOSER
     return (NODES if changed else 0) | (WORKED if found & _WORK else 0)
 
 
@@ -348,10 +303,10 @@ def _settled(running: Counter[NodeRun], changed: dict[NodeRun, int], *, ends: bo
     return True
 
 
-def _says(events: list[EventFields], shape: Shape, mark: str) -> bool:
+def _says(shape: Shape, mark: Any, messages: tuple[Any, ...], contents: tuple[Any, ...]) -> bool:
     """TRN-007: what the server says carries the mark."""
     for place in shape.speaks:
-        for text in (events[place].message, events[place].content):
+        for text in (messages[place], contents[place]):
             if type(text) is str and mark in text:
                 return True
     return False

@@ -148,7 +148,7 @@ def _evidence(violation: Violation) -> Evidence:
         turns=tuple(_turn(row, violation.at_s) for row in violation.turns),
         at_turn=len(violation.turns) - 1 if violation.turns else None,
         reproducer=violation.reproducer,
-        predicate=getattr(violation, "predicate", None),
+        predicate=violation.predicate,
     )
 
 

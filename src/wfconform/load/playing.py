@@ -145,6 +145,11 @@ class Playing:
             shared.ledger.drop(other or "")
         shared.give_back(self._connection)
 
+    @property
+    def sleeps_by_design(self) -> bool:
+        """The session is on the workflow whose turns are slow on purpose."""
+        return self.session is not None and self.session.role == "slow"
+
     # --- the quick way
 
     def _plain(self, plain: Plain) -> None:

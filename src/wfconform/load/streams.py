@@ -19,6 +19,7 @@ _READ, _WRITE = 1, 2
 _TLS_DATA = b"\x17"  # a record that may be a session ticket: nothing that ends the connection
 RECEIVED_AT_ONCE = 65536
 SWEEP_S = 0.05
+_FIRST = 2  # libev's highest priority: before any greenlet runs
 
 
 class DeadlineError(Exception):
@@ -135,6 +136,27 @@ class TlsStream(Stream):
     def close(self) -> None:
         """Close it."""
         self._sock.close()
+
+
+class Wakes:
+    """When the event loop last came back from waiting: what it found readable then had come by then.
+
+    Greenlets that wake together run one after the other; a clock read when each gets its turn would count the work of
+    those before it as latency of the target. last_ns: perf_counter_ns.
+    """
+
+    def __init__(self) -> None:
+        self.last_ns = 0
+        self._watcher: Any = None
+
+    def watch(self) -> None:
+        """Begin to follow the loop of this thread."""
+        if self._watcher is None:
+            self._watcher = get_hub().loop.check(ref=False, priority=_FIRST)
+            self._watcher.start(self._woke)
+
+    def _woke(self) -> None:
+        self.last_ns = perf_counter_ns()
 
 
 class Deadlines:

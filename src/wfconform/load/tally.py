@@ -75,10 +75,15 @@ class Delta:
 
 
 class Tally:
-    """Counts of one process since the last Delta."""
+    """Counts of one process since the last Delta.
+
+    times_slow: latencies of turns on the role slow are kept, too; else they are counted alone, for what they measure is
+    how long the test workflow sleeps.
+    """
 
     def __init__(self, ids_of: Any) -> None:
         self._ids_of = ids_of
+        self.times_slow = False
         self._medians: dict[int, int] = {}
         self._served: list[Cells] = [{} for _ in range(LAST_TURN + 1)]  # of the whole run: a stall must not move it
         self.kept = 0
@@ -109,6 +114,10 @@ class Tally:
             corrected_us = cell(corrected_us)
         cells = self.corrected_cells[index]
         cells[corrected_us] = cells.get(corrected_us, 0) + 1
+
+    def untimed_turn(self) -> None:
+        """Count an executed turn whose latency says nothing of the target."""
+        self.counts["untimed turns"] += 1
 
     def row(self, name: str, us: int) -> None:
         """Count a refused turn, a stop or a session."""
