@@ -5,7 +5,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep
 
+import gevent
 import pytest
 
 from wfconform.load.connection import Connection, Reply, Wires
@@ -170,3 +172,40 @@ def test_the_head_keeps_the_whole_base_url_and_carries_the_key() -> None:
     assert head.startswith("POST /flows/v1/x?version=3 HTTP/1.1\r\nhost: api.example.com:8080\r\n")
     assert "\r\nteamid: t\r\n" in head
     assert "\r\nauthorization: Bearer k-1\r\n" in head
+
+
+def test_the_work_of_a_session_that_woke_with_another_is_not_its_latency() -> None:
+    """Two answers come while the loop is busy; whoever has its turn second does not count the first one's work."""
+    asked, answered = threading.Event(), threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        socks = [listener.accept()[0] for _ in range(2)]
+        for sock in socks:
+            sock.recv(65536)
+        asked.set()
+        answered.wait(5)
+        for sock in socks:
+            sock.sendall(PLAIN)
+            sock.close()
+
+    def call() -> int:
+        connection = Connection(wires)
+        reply = connection.call(REQUEST)
+        sleep(0.1)  # the loop stands still, as it does while a turn is judged
+        connection.close()
+        return reply.received_ns
+
+    def hold() -> None:
+        while not asked.is_set():
+            gevent.sleep(0.005)
+        answered.set()
+        thread.join(5)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    wires = Wires(Place("127.0.0.1", listener.getsockname()[1], tls=False, prefix=""), 5.0)
+    calls = [gevent.spawn(call), gevent.spawn(call), gevent.spawn(hold)][:2]
+    first, second = (one.get(timeout=10) for one in calls)
+    listener.close()
+    assert abs(second - first) < 50_000_000

@@ -11,12 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
-from msgspec.structs import astuple
-
 from wfconform.load.connection import Reply
-from wfconform.load.fields import AnswerFields, decode_completed, decode_waiting
+from wfconform.load.fields import AnswerFields, EventFields, decode_completed, decode_waiting
 from wfconform.load.session import LoadSession, Plain
 from wfconform.session import Answer
 from wfconform.session.event_rules import CLOCK_SLACK_S, UNKNOWN_SKEW_S
@@ -149,11 +148,8 @@ class Ordinary:
 
     def _events(self, run: RunHistory, plain: Plain, answer: AnswerFields, reply: Reply) -> int:
         """Judge the events beside those of earlier turns, and move the history on if all is well."""
-        session, hint = plain.session, answer.next_input_hint
-        if not answer.events:
-            return 0
-        columns = zip(*map(astuple, answer.events), strict=True)
-        kinds, ids, stamps, threads, nodes, node_runs, sources, messages, contents = columns
+        session, hint, events = plain.session, answer.next_input_hint, answer.events
+        kinds, ids = tuple(map(_TYPE, events)), tuple(map(_ID, events))
         shape = self._shapes.get(kinds) or self._shape(kinds)
         if not shape.meanings & (_CLOSES_COMPLETED if hint is None else _CLOSES_WAITING):
             return 0
@@ -161,11 +157,11 @@ class Ordinary:
             return 0
         if run.lo and (shape.meanings & _RESTARTED or _sent_before(session, run, ids)):
             return 0
-        dated = self._in_time(session, stamps, reply)
+        dated = self._in_time(session, events, reply)
         told = ECHOED if plain.mark is not None and self._echoes else 0
-        if dated is None or (told and not _says(shape, plain.mark, messages, contents)):
+        if dated is None or (told and not _says(events, shape, plain.mark)):
             return 0
-        simple = shape.pairs is not None and threads.count(MAIN) == len(threads) and _pairs(shape, nodes, node_runs)
+        simple = shape.pairs is not None and _pairs(events, shape.pairs)
         noded = shape.exercised
         if not simple or (hint is None and run.events.open_nodes):
             noded = _nodes(run, answer)
@@ -175,7 +171,7 @@ class Ordinary:
         run.status = answer.status
         run.last_received_s = received_s = reply.received_ns / 1e9
         session.told.update(ids)
-        session.untold.append((kinds, stamps, nodes, sources, received_s))
+        session.untold.append((events, received_s))
         return self._basis | dated | noded | told | (0 if hint is not None else ENDS)
 
     def _shape(self, kinds: tuple[str, ...]) -> Shape:
@@ -184,27 +180,32 @@ class Ordinary:
         made = self._shapes[kinds] = Shape.of(kinds)
         return made
 
-    def _in_time(self, session: LoadSession, stamps: tuple[Any, ...], reply: Reply) -> int | None:
+    def _in_time(self, session: LoadSession, events: list[EventFields], reply: Reply) -> int | None:
         """EVT-005 and EVT-009, where all events are later than any before; None: look closer."""
-        low, high = _span(reply, self.epoch_s)
+        stamps: list[Any] = list(map(_TIME, events))
         first, last = stamps[0], stamps[-1]
+        date = reply.head.date if reply.head is not None else None
         try:
-            if first < low or last > high or tuple(sorted(stamps)) != stamps:
+            if date is None or first < date - CLOCK_SLACK_S or last > date + CLOCK_SLACK_S:
+                low, high = _span(reply, self.epoch_s)
+                if first < low or last > high:
+                    return None
+            if sorted(stamps) != stamps:
                 return None
         except TypeError:
             return _without_times(stamps)
         fractions = not (first.is_integer() and all(map(float.is_integer, stamps)))
-        if first <= session.latest_stamp and fractions:
+        if fractions and first <= session.latest_stamp:
             return None
         session.latest_stamp = last
         return STAMPED | DATED if fractions else STAMPED
 
 
+_TYPE, _ID, _TIME = attrgetter("type"), attrgetter("logical_id"), attrgetter("timestamp")
 _MARKS = re.compile(rb"wfm[0-9a-f]{%d}" % TOKEN_DIGITS).findall
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}").fullmatch
 SHAPES_KEPT = 1024
 _LOOK_CLOSER = -1
-MAIN = "0"  # the main thread, as a rule
 
 
 def settle(session: LoadSession) -> None:
@@ -212,10 +213,11 @@ def settle(session: LoadSession) -> None:
     run = session.history
     if run is not None:
         known = run.events.stamps
-        for kinds, stamps, nodes, sources, received_s in session.untold:
-            for kind, stamp, node, source in zip(kinds, stamps, nodes, sources, strict=True):
+        for events, received_s in session.untold:
+            for event in events:
+                stamp = event.timestamp
                 if stamp is not None and not stamp.is_integer():
-                    known.setdefault(hash((kind, stamp, node, source)), received_s)
+                    known.setdefault(hash((event.type, stamp, event.node, event.source_node)), received_s)
         session.told.discard(None)
         run.events.ids.update(map(hash, session.told))
     session.untold.clear()
@@ -239,7 +241,7 @@ def follow(session: LoadSession, run: RunHistory | None, answers: Iterable[Answe
                 session.latest_stamp = event.timestamp
 
 
-def _without_times(stamps: tuple[float | None, ...]) -> int | None:
+def _without_times(stamps: list[float | None]) -> int | None:
     """Return that nothing is shown where no event has a time; None: some have."""
     return 0 if all(stamp is None for stamp in stamps) else None
 
@@ -254,10 +256,13 @@ def _span(reply: Reply, epoch_s: float) -> tuple[float, float]:
     return head.date - took_s - CLOCK_SLACK_S, head.date + CLOCK_SLACK_S
 
 
-def _pairs(shape: Shape, nodes: tuple[str | None, ...], node_runs: tuple[str | None, ...]) -> bool:
-    """EVT-006 and EVT-010 where each node that started is the one that ended next."""
-    for start, end in shape.pairs or ():
-        if nodes[start] != nodes[end] or node_runs[start] != node_runs[end]:
+def _pairs(events: list[EventFields], pairs: tuple[tuple[int, int], ...]) -> bool:
+    """EVT-006 and EVT-010 where each node that started is the one that ended next, in the main thread."""
+    for start, end in pairs:
+        one, other = events[start], events[end]
+        if one.node != other.node or one.node_run != other.node_run:
+            return False
+        if one.thread not in MAIN_THREAD or other.thread not in MAIN_THREAD:
             return False
     return True
 
@@ -303,10 +308,10 @@ def _settled(running: Counter[NodeRun], changed: dict[NodeRun, int], *, ends: bo
     return True
 
 
-def _says(shape: Shape, mark: Any, messages: tuple[Any, ...], contents: tuple[Any, ...]) -> bool:
+def _says(events: list[EventFields], shape: Shape, mark: Any) -> bool:
     """TRN-007: what the server says carries the mark."""
     for place in shape.speaks:
-        for text in (messages[place], contents[place]):
+        for text in (events[place].message, events[place].content):
             if type(text) is str and mark in text:
                 return True
     return False

@@ -75,13 +75,13 @@ class Plain:
 class LoadSession(Session):
     """A Session that yields Plain where nothing but the ordinary is asked.
 
-    history: what the ledger keeps of its run; untold: types, times, nodes and source nodes of events that the quick
-    way has not yet put into it, and when they came; told: their ids; latest_stamp: of all events so far.
+    history: what the ledger keeps of its run; untold: events that the quick way has not yet put into it, and when
+    they came; told: their ids; latest_stamp: of all events so far.
     """
 
     bodies: Bodies | None = None
     history: RunHistory | None = None
-    untold: list[tuple[Any, ...]] = field(default_factory=list)
+    untold: list[tuple[Any, float]] = field(default_factory=list)
     told: set[str | None] = field(default_factory=set)
     latest_stamp: float = -inf
     own: bytes = b""
