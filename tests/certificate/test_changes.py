@@ -25,7 +25,6 @@ from wfconform.certificate.verifying import examine
 from wfconform.outcomes import Verdict
 
 CHANGES, SEED = 200, 7
-NOW = datetime.now(UTC)
 
 
 def test_a_bundle_as_it_was_written_is_valid_as_directory_and_as_archive(tmp_path: Path) -> None:
@@ -146,15 +145,15 @@ def test_another_key_than_the_given_one_is_refused() -> None:
 def test_a_stolen_certificate_sealed_with_another_key_is_refused_even_without_a_given_key() -> None:
     """The certificate names its signer: sealed by another one it contradicts itself."""
     stolen = resealed(a_bundle(), OTHER_KEY)
-    found = examine(stolen, key=None, now=NOW).complaints
+    found = examine(stolen, key=None, now=datetime.now(UTC)).complaints
     assert any("says that the key" in str(one) or "does not say" in str(one) for one in found)
 
 
 def test_a_signature_taken_off_is_noticed() -> None:
     """Without its signature, a certificate that says it is signed is not valid; one that never was, is, unsigned."""
     files = {path: content for path, content in a_bundle().items() if path != SIGNATURE}
-    assert any("no valid signature" in str(one) for one in examine(files, key=None, now=NOW).complaints)
-    unsigned = examine(a_bundle(None), key=None, now=NOW)
+    assert any("no valid signature" in str(one) for one in examine(files, key=None, now=datetime.now(UTC)).complaints)
+    unsigned = examine(a_bundle(None), key=None, now=datetime.now(UTC))
     assert (unsigned.complaints, unsigned.signed_by) == ((), None)
     assert any("not signed" in one for one in complaints(a_bundle(None)))
 

@@ -37,7 +37,7 @@ def test_an_unchanged_starter_is_no_target(wfconform: Command, suite: Suite) -> 
     wfconform("init")
     result = wfconform("check")
     assert result.exit_code == 2
-    assert "workflows.conversation: must be a workflow id" in result.stderr
+    assert "workflows.conversation: is still the placeholder" in result.stderr
 
 
 def test_a_filled_in_starter_is_a_target(

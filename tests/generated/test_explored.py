@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
+from tests.generated.sweep import without_storage
 
-from wfconform.commands.selftest import IN_PROCESS, HurriedLoop, cases, target_of
+from wfconform.commands.selftest import IN_PROCESS, HurriedLoop, cases
 from wfconform.conformance import CheckOptions, run_check
 from wfconform.outcomes import Run
 from wfconform.reference import embedded_app
@@ -16,7 +17,7 @@ def _explored(name: str, examples: int, seed: int = 1) -> Run:
     chosen = CheckOptions(scripted=False, explore=examples, seed=seed)
     app = embedded_app(changes=cases()[name].changes)
     with asyncio.Runner(loop_factory=HurriedLoop) as runner:
-        return runner.run(run_check(target_of(cases()[name], IN_PROCESS), chosen, app=app))
+        return runner.run(run_check(without_storage(cases()[name], IN_PROCESS), chosen, app=app))
 
 
 def _calls(run: Run, id: str) -> list[str]:
@@ -67,7 +68,7 @@ def test_an_interrupted_exploration_ends_at_once() -> None:
         app = embedded_app(changes=(around(layer),))
         chosen = CheckOptions(scripted=False, explore=100_000, time_budget_s=300)
         task = asyncio.create_task(
-            run_check(target_of(cases()["reference"], IN_PROCESS), chosen, app=app, interrupted=stop)
+            run_check(without_storage(cases()["reference"], IN_PROCESS), chosen, app=app, interrupted=stop)
         )
         return await asyncio.wait_for(task, 20)
 

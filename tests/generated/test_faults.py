@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from tests.conformance.zoo import reported
-from tests.generated.sweep import FLOOR, options, sweep_case
+from tests.generated.sweep import FLOOR, options, sweep_case, without_storage
 
-from wfconform.commands.selftest import IN_PROCESS, HurriedLoop, cases, target_of
+from wfconform.commands.selftest import IN_PROCESS, HurriedLoop, cases
 from wfconform.conformance import CheckOptions, run_check
 from wfconform.outcomes import Run
 from wfconform.reference import embedded_app
@@ -31,7 +31,7 @@ CAUGHT = (
 def _check(chosen: CheckOptions, *faults: Fault) -> Run:
     app = embedded_app(changes=[one.apply for one in faults])
     with asyncio.Runner(loop_factory=HurriedLoop) as runner:
-        return runner.run(run_check(target_of(cases()["reference"], IN_PROCESS), chosen, app=app))
+        return runner.run(run_check(without_storage(cases()["reference"], IN_PROCESS), chosen, app=app))
 
 
 def test_faults_of_the_scripted_suite_are_caught_by_generated_requests_alone() -> None:

@@ -3,7 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from wfconform.commands.selftest import cases, target_of
+from tests.generated.sweep import without_storage
+
+from wfconform.commands.selftest import cases
 from wfconform.conformance import CheckOptions, run_check
 from wfconform.outcomes import Run
 from wfconform.reference import embedded_app, serving
@@ -16,7 +18,7 @@ CHOSEN = CheckOptions(scripted=False, examples=4, explore=3, time_budget_s=6.0)
 
 
 def _target(url: str) -> Target:
-    described = target_of(cases()["reference"], url)
+    described = without_storage(cases()["reference"], url)
     return replace(described, access=replace(described.access, timeout_s=0.5))
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from tests.conformance.zoo import reported
-from tests.generated.sweep import EXAMPLES, options, sweep_case, sweep_server
+from tests.generated.sweep import EXAMPLES, options, sweep_case, sweep_server, without_storage
 from tests.servers.conforming import CONFORMING
 
 import wfconform
-from wfconform.commands.selftest import IN_PROCESS, VARIANT, HurriedLoop, cases, target_of
+from wfconform.commands.selftest import IN_PROCESS, VARIANT, HurriedLoop, cases
 from wfconform.conformance import CheckOptions, run_check
 from wfconform.conformance.abilities import PHASES, can_show, phases_of
 from wfconform.outcomes import Run
@@ -28,7 +28,7 @@ VARIANTS = ("four-open-runs", "sometimes-429-and-503", "lax-input", "snapshots-a
 def _run(chosen: CheckOptions, *changes: Change) -> Run:
     app = embedded_app(changes=changes)
     with asyncio.Runner(loop_factory=HurriedLoop) as runner:
-        return runner.run(run_check(target_of(cases()["reference"], IN_PROCESS), chosen, app=app))
+        return runner.run(run_check(without_storage(cases()["reference"], IN_PROCESS), chosen, app=app))
 
 
 def _fault(name: str) -> Change:
@@ -116,7 +116,7 @@ def test_a_selection_that_they_cannot_show_leaves_them_out() -> None:
 
 def test_a_check_from_python_makes_them_too_unless_told_otherwise() -> None:
     """`wfconform.check` tests what the command line tests."""
-    target, app = target_of(cases()["reference"], IN_PROCESS), embedded_app()
+    target, app = without_storage(cases()["reference"], IN_PROCESS), embedded_app()
     with_them = wfconform.check(app, target=target, only=("TRN-001",), examples=FEW)
     without = wfconform.check(app, target=target, only=("TRN-001",), examples=0)
     assert [phase.name for phase in with_them.phases] == ["valid", "invalid", "interleaved"]

@@ -40,6 +40,12 @@ def _await_calls(served: Served, count: int) -> None:
         assert served.arrived.acquire(timeout=START_LIMIT_S)
 
 
+def _await_connection(served: Served) -> None:
+    end_s = time.monotonic() + START_LIMIT_S
+    while not served.connections and time.monotonic() < end_s:
+        time.sleep(0.02)
+
+
 def _interrupted(process: subprocess.Popen[str], folder: Path) -> dict[str, Any]:
     """Interrupt, and return the report after having looked at how it ended."""
     begun_s = time.monotonic()
@@ -67,9 +73,9 @@ def test_whenever_it_comes_the_report_is_written_and_no_run_is_left_open(calls: 
 def test_a_target_that_hangs_does_not_hold_it_up(good: int, tmp_path: Path) -> None:
     """Calls in flight get a grace, not their whole timeout."""
     with listening(_hangs, good=good) as served, _checking(served, tmp_path) as process:
-        if good:
-            _await_calls(served, good)
-        time.sleep(0.3 if good else 2.0)  # nothing is seen of a request that nobody reads
+        _await_calls(served, good)
+        _await_connection(served)
+        time.sleep(0.3)  # nothing is seen of a request that nobody reads
         _interrupted(process, tmp_path)
 
 

@@ -119,7 +119,7 @@ def _described(requirement: Requirement) -> dict[str, Any]:
 def _explain(requirement: Requirement, console: Console) -> None:
     must = requirement.level.value == "MUST"
     needs = " or ".join(" and ".join(_NEEDS[word] for word in sorted(need)) for need in requirement.needs)
-    asked = ", ".join(_asked_at(requirement)) or "no level of this version"
+    asked = ", ".join(_asked_at(requirement)) or "a load run (`wfconform load`)"
     rows = {
         "level": "MUST: a failure makes the target non-conforming" if must else "SHOULD: a failure is a warning",
         "clause": f"{requirement.clause} of the endpoint's description",

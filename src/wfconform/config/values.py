@@ -71,6 +71,8 @@ def workflow_id(value: str) -> str:
         return value
     if _WORKFLOW_ID.fullmatch(value.lower()):
         raise ValueError(f"must be in lower case: {value.lower()}")
+    if value.startswith("<"):
+        raise ValueError("is still the placeholder that `wfconform init` wrote: put the workflow's id in its place")
     raise ValueError(f"must be a workflow id, 24 hexadecimal characters (0-9, a-f); this has {len(value)} characters")
 
 

@@ -20,7 +20,7 @@ _OFFERS_IN_WORDS = {
 }
 _ACCESS = {"full": FULL_ACCESS, "durable": DURABLE_ACCESS}
 _OUTSIDE = {
-    "LOD": "tested by a load run only, which this version does not have",
+    "LOD": "tested by `wfconform load`",
 }
 
 
