@@ -87,6 +87,22 @@ def test_entries_without_times_are_passed_over_and_counted(wfconform: Command) -
     assert (told.exit_code, "2 entries passed over: without a start or a duration" in told.stdout) == (0, True)
 
 
+def test_a_bound_that_is_none_is_not_told(wfconform: Command) -> None:
+    """A count that goes backwards: what may be missing from the recording has no number, so neither has the message."""
+    rows = [row(0, answer(4), run_id=None), row(2, answer(5)), row(4, answer(4))]
+    told = wfconform("audit", _file("t.ndjson", _lines(rows)))
+    assert told.exit_code == 1
+    assert "expected 6 or more, got 4" in told.stdout
+    assert "10000" not in told.stdout
+
+
+def test_one_of_a_kind_is_told_in_the_singular(wfconform: Command) -> None:
+    """One call among one entry, and two among two."""
+    rows = session()
+    assert "1 call of the endpoint among 1 entry\n" in wfconform("audit", _file("t.ndjson", _lines(rows[:1]))).stdout
+    assert "2 calls of the endpoint among 2 entries\n" in wfconform("audit", _file("t.ndjson", _lines(rows[:2]))).stdout
+
+
 def test_bodies_in_base64_are_read(wfconform: Command) -> None:
     """A HAR entry or a line may carry its response in base64; what is no base64 is an answer that says nothing."""
     packed = base64.b64encode(json.dumps(answer(2)).encode()).decode()

@@ -292,9 +292,11 @@ def test_no_answer_is_told_with_its_reason_and_exit_3(tmp_path: Path, capsys: py
     [
         ({"slos": ("turn.p95 > 1s",)}, "no limit that more sessions come up against"),
         ({"budget": "soon"}, "--budget"),
+        ({"budget": "0s"}, r"--budget: too short for a step \(needs at least 14 s\)"),
+        ({"budget": "13s"}, "too short for a step"),
         ({"embedded": True}, "--embedded and a target were both given"),
     ],
-    ids=["slo", "budget", "embedded"],
+    ids=["slo", "budget", "no budget", "short budget", "embedded"],
 )
 def test_a_wrong_option_is_told_before_any_load(changes: dict[str, object], said: str) -> None:
     """What, and where."""

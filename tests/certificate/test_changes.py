@@ -77,6 +77,30 @@ def test_each_of_200_random_single_byte_changes_in_an_archive_is_caught(tmp_path
     assert missed == []
 
 
+def test_a_changed_certificate_is_told_by_its_digest_first_and_its_form_not_at_all() -> None:
+    """Whether the byte spoils a value, the form or the encoding: the first line says that the file was changed."""
+    files = a_bundle()
+    said = f"{CERTIFICATE}: was changed: its digest is not that in manifest.json"
+    for old, new in ((b'"level":"full"', b'"level":"fulk"'), (b'"seeds"', b'"seedz"'), (b"{", b"[")):
+        told = complaints({**files, CERTIFICATE: files[CERTIFICATE].replace(old, new, 1)})
+        assert told[0] == said
+        assert not any("of this form" in one or "canonical" in one for one in told)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c.pop("level"), "level is missing"),
+        (lambda c: c.update(extra=1), "extra is not known to this version"),
+        (lambda c: c["runs"][0].update(calls="1"), "runs.0.calls has a value that it cannot have"),
+    ],
+)
+def test_a_wrong_form_is_told_in_plain_words(change, said: str) -> None:  # type: ignore[no-untyped-def]
+    """A certificate that its own key sealed in another form: which part, and what about it."""
+    told = complaints(rewritten(a_bundle(), change, key=KEY))
+    assert told == [f"{CERTIFICATE}: is not of this form: {said}"]
+
+
 def test_every_part_of_signature_and_manifest_counts() -> None:
     """A bit of every fifth byte of the two files that nothing else vouches for: the signature vouches for them."""
     files = a_bundle()
@@ -138,7 +162,8 @@ def test_json_in_another_spelling_is_refused() -> None:
 def test_another_key_than_the_given_one_is_refused() -> None:
     """A bundle that somebody else signed is not the vendor's."""
     files = a_bundle(OTHER_KEY)
-    assert any("is of another key" in one for one in complaints(files))
+    (told,) = complaints(files)
+    assert told.startswith(f"{SIGNATURE}: signed by another key: {OTHER_KEY.public.id[:16]}…")
     assert complaints(files, key=OTHER_KEY.public) == []
 
 

@@ -13,9 +13,10 @@ import pytest
 from tests.certificate.bundles import a_bundle, written
 from tests.cli.conftest import Command
 from tests.cli.faked import CONVERSATION, Suite
-from tests.report.runs import UNREACHABLE, a_full_run
+from tests.report.runs import UNREACHABLE, a_full_run, a_result, a_run, an_evidence
 
-from wfconform.outcomes import Problem, Verdict
+from wfconform.conformance.options import DEFAULT_EXAMPLES
+from wfconform.outcomes import Phase, Problem, Verdict
 
 CERTIFY = ("certify", "--embedded", "--vendor", "ACME", "--product", "Flow", "--version", "2.1", "--quiet")
 
@@ -67,6 +68,7 @@ def test_three_seeds_are_run_and_named(wfconform: Command, suite: Suite) -> None
     assert made.exit_code == 0, made.output
     assert suite.options is not None
     assert (suite.options.seed, suite.options.level) == (6, "full")
+    assert (suite.options.scripted, suite.options.examples) == (True, DEFAULT_EXAMPLES)
     assert {path.name for path in Path("bundle/evidence").iterdir()} == {"seed-4.json", "seed-5.json", "seed-6.json"}
 
 
@@ -140,6 +142,44 @@ def test_what_does_not_pass_gets_no_certificate(
     assert not Path("bundle").exists()
 
 
+def test_a_failing_run_says_how_to_get_its_script_and_ends_with_the_verdict(wfconform: Command, suite: Suite) -> None:
+    """The reproducer itself is printed by `check --show-reproducers` alone."""
+    shown = replace(an_evidence(), reproducer="curl --the-whole-script", reproduced="broken again")
+    suite.run = a_run(a_result("TRN-001", Verdict.FAIL, "it began at 5", shown))
+    refused = wfconform(*CERTIFY, "--out", "bundle")
+    assert refused.exit_code == 1
+    assert "--the-whole-script" not in refused.output
+    assert "--level full --seed 1 --show-reproducers" in " ".join(refused.stdout.split())
+    assert refused.stdout.splitlines()[-1] == "no certificate: the run with seed 1 ended with 1"
+
+
+def test_the_generated_phases_of_all_runs_are_counted_together(wfconform: Command, suite: Suite) -> None:
+    """The bundle's report has each phase once, over the three seeds."""
+    phase = Phase(name="valid", examples=25, requests=30, sessions=10, findings=0, duration_s=1.5, note="out of time")
+    suite.run = replace(a_full_run(), phases=(phase,))
+    assert wfconform(*CERTIFY, "--out", "bundle").exit_code == 0
+    (row,) = json.loads(Path("bundle/report.json").read_text())["phases"]
+    told = [row[name] for name in ("name", "requests", "sessions", "duration_s", "note")]
+    assert told == ["valid", 90, 30, 4.5, "out of time"]
+
+
+def test_a_bundle_of_another_key_is_told_in_one_line(wfconform: Command, suite: Suite, key: str) -> None:
+    """It is signed: nothing says that it is not, or that its signature is no good."""
+    assert wfconform(*CERTIFY, "--out", "bundle", "--key", key).exit_code == 0
+    assert wfconform("keygen", "--out", "other").exit_code == 0
+    told = wfconform("verify", "bundle", "--key", "other.pub")
+    about = [line for line in told.stdout.splitlines() if "sign" in line]
+    assert (told.exit_code, len(about), told.stdout.splitlines()[-1]) == (1, 1, "NOT VALID")
+    assert "signed by another key: " in about[0]
+
+
+def test_the_help_offers_the_levels_that_can_be_certified(wfconform: Command) -> None:
+    """`load` is none of them."""
+    shown = wfconform("certify", "--help").stdout
+    assert "full|durable" in shown
+    assert "durable|load" not in shown
+
+
 def _target_file(**tables: str) -> None:
     Path("t.toml").write_text(
         '[target]\nbase_url = "http://127.0.0.1:9"\napi_key_env = "ACME_API_KEY"\n'
@@ -156,6 +196,7 @@ def test_what_the_target_file_already_rules_out_is_refused_before_any_call(
     asked = (*(part for part in CERTIFY if part != "--embedded"), "--config", "t.toml", "--out", "bundle")
     lacking = wfconform(*asked)
     assert (lacking.exit_code, "the target file lacks what" in lacking.stderr) == (3, True)
+    assert " need\n" in lacking.stderr
     _target_file(expected='[expected_failures]\n"TRN-002" = "known"\n')
     expected = wfconform(*asked)
     assert (expected.exit_code, "TRN-002 is expected to fail" in expected.stderr) == (2, True)
@@ -192,6 +233,8 @@ def test_a_rerun_tells_what_is_no_longer_so(wfconform: Command, suite: Suite, mo
     same = wfconform(*asked)
     assert (same.exit_code, "STILL AS CERTIFIED" in same.stdout) == (0, True), same.output
     suite.run = a_full_run(TRN_002=Verdict.FAIL)
+    assert suite.options is not None
+    assert suite.options.examples == DEFAULT_EXAMPLES
     other = wfconform(*asked)
     assert (other.exit_code, "TRN-002 passed, now: fail" in other.stdout) == (1, True)
     assert "NO LONGER AS CERTIFIED" in other.stdout

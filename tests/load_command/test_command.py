@@ -171,6 +171,7 @@ def test_what_cannot_be_used_is_told_before_any_load(tmp_path: Path, key: str | 
         (("--sessions", "5", "--arrivals", "2"), "--sessions and --arrivals were both given"),
         (("--master", "--worker"), "--master and --worker were both given"),
         (("--text-file", "none.txt"), "--text-file: none.txt: no such file"),
+        (("--text-file", "none.txt"), "a file with one text a line"),
         (("http://127.0.0.1:9", "--embedded"), "--embedded and a target were both given"),
     ],
 )

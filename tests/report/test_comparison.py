@@ -153,6 +153,17 @@ def test_diff_reads_the_load_part_of_a_report(wfconform: Command) -> None:
     assert "3 latencies significantly higher" in shown
 
 
+def test_a_check_and_a_load_run_are_not_compared(wfconform: Command) -> None:
+    """Most requirements of the one are not put to the test by the other: 2, and which file is of what."""
+    check, load = _written("check.json", a_full_run()), _written("load.json", a_load_run(seconds=4))
+    for pair in ((check, load), (load, check)):
+        refused = wfconform("diff", *pair)
+        assert refused.exit_code == 2
+        said = " ".join(refused.stderr.split())
+        assert "reports of different kinds" in said
+        assert "load.json is of `wfconform load`" in said
+
+
 @pytest.mark.parametrize("content", ["", "{}", "[]", "nonsense", '{"schema_version": "2"}', "[" * 100_000])
 def test_what_is_no_report_is_a_usage_error(wfconform: Command, content: str) -> None:
     """A file of another kind ends with 2, and with what to give instead."""

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from wfconform.audit.exchanges import Seen, without_repeats
-from wfconform.session import Broken, Finding, Kind, Ledger
+from wfconform.session import ANY_NUMBER, Broken, Finding, Kind, Ledger
 from wfconform.session.states import TERMINAL, WAITING
 from wfconform.wire import Exchange, observe, reply_to
 
 JUDGED_GROUPS = frozenset({"RUN", "TRN", "STS", "EVT", "CAN"})
-ANY_NUMBER = 1_000_000
 OVERLAP_S = 0.001  # recordings round to milliseconds
 _BY_OUR_CLOCK = {"RUN-008", "EVT-005"}  # without a Date header they compare with the recorder's clock
 

@@ -23,6 +23,7 @@ from wfconform.requirements import catalogue, required_at
 CLOCK_SKEW = timedelta(minutes=10)
 _PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _SHOWN = 3  # complaints of one kind that are told apart
+_FORM_ERRORS = {"missing": "is missing", "extra_forbidden": "is not known to this version"}
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -37,14 +38,16 @@ class Examined:
 
 def examine(files: Mapping[str, bytes], *, key: PublicKey | None, now: datetime) -> Examined:
     """Examine a bundle; with a key, its owner must have signed it. now: for the expiry, with a time zone."""
+    found: list[Complaint] = []
     try:
         manifest = _read(files, MANIFEST, Manifest)
-        found = [*_listed(manifest, files)]
+        found += _listed(manifest, files)
         signed_by, about_signature = _signature(files, key)
         found += about_signature
         certificate = _read(files, CERTIFICATE, Certificate)
     except BadBundle as error:
-        return Examined(None, None, (error.complaint,))
+        explained = any(one.where == error.complaint.where for one in found)  # it was changed: its form follows
+        return Examined(None, None, tuple(found if explained else [*found, error.complaint]))
     found += _sealed_as_said(certificate, signed_by)
     for judge in _JUDGES:
         found += judge(certificate, files)
@@ -60,8 +63,10 @@ def _read(files: Mapping[str, bytes], name: str, model: type[_Model]) -> _Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise BadBundle(name, f"is not of this form: {where or 'the whole'}: {error.errors()[0]['msg']}") from None
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        what = _FORM_ERRORS.get(first["type"], "has a value that it cannot have")
+        raise BadBundle(name, f"is not of this form: {where} {what}") from None
 
 
 # --- the files
@@ -79,7 +84,7 @@ def _listed(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[Complain
         if content is None:
             yield Complaint(entry.path, "is missing")
         elif len(content) != entry.size or digest(content) != entry.sha256:
-            yield Complaint(entry.path, "was changed: it has not the digest in manifest.json")
+            yield Complaint(entry.path, "was changed: its digest is not that in manifest.json")
     for path in sorted(files.keys() - set(paths) - BESIDE_THE_MANIFEST):
         yield Complaint(path, "was added: it is not in manifest.json")
 
@@ -94,11 +99,11 @@ def _signature(files: Mapping[str, bytes], key: PublicKey | None) -> tuple[str |
         return None, missing if key is not None else []
     made = _read(files, SIGNATURE, Signature)
     signer = PublicKey(bytes.fromhex(made.public_key))
-    if key is not None and key.raw != signer.raw:
-        said = f"is of another key ({signer.id[:16]}…), not of the given one ({key.id[:16]}…)"
-        return None, [Complaint(SIGNATURE, said)]
     if not signer.signed(bytes.fromhex(made.signature), files[MANIFEST]):
         return None, [Complaint(SIGNATURE, "does not fit: manifest.json or the signature was changed")]
+    if key is not None and key.raw != signer.raw:
+        said = f"signed by another key: {signer.id[:16]}… (the given one is {key.id[:16]}…)"
+        return signer.id, [Complaint(SIGNATURE, said)]
     return signer.id, []
 
 

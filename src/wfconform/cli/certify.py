@@ -33,7 +33,7 @@ def certify(
     product: Annotated[str, typer.Option("--product", help="What it is called.", rich_help_panel=SUBJECT)],
     version: Annotated[str, typer.Option("--version", help="Its version.", rich_help_panel=SUBJECT)],
     level: Annotated[
-        str, typer.Option("--level", metavar="full|durable|load", help="What it must show.", rich_help_panel=JUDGED)
+        str, typer.Option("--level", metavar="full|durable", help="What it must show.", rich_help_panel=JUDGED)
     ] = "full",
     out: Annotated[
         Path, typer.Option("--out", metavar="PATH", help="Where the bundle goes.", rich_help_panel=REPORTS)

@@ -71,17 +71,20 @@ def _show(judged: Judged, recording: Recording, console: Console, redact: Redact
         for session in broken[:_SESSIONS_SHOWN]:
             _show_session(session, console, redact)
         if len(broken) > _SESSIONS_SHOWN:
-            console.print(Text(f"and {len(broken) - _SESSIONS_SHOWN} more sessions; --json PATH has them all"))
+            more = _counted(len(broken) - _SESSIONS_SHOWN, "more session")
+            console.print(Text(f"and {more}; --json PATH has them all"))
         for line in _facts(judged, recording):
             console.print(Text(redact(plain(line)), style="dim"), soft_wrap=True)
     whole = sum(session.from_start for session in judged.sessions)
     words = {KEPT: "NOTHING BROKEN", BROKEN: "BROKEN", NOTHING_JUDGED: "NOTHING TO JUDGE"}[code]
-    said = f"{words}: {len(broken)} of {len(judged.sessions)} sessions, {whole} of them from their first turn"
+    sessions = _counted(len(judged.sessions), "session")
+    said = f"{words}: {len(broken)} of {sessions}, {whole} of them from their first turn"
     console.print(Text(f"{said} (exit {code})", style="bold red" if code else "bold green"), soft_wrap=True)
 
 
 def _show_session(session: Session, console: Console, redact: Redactor) -> None:
-    head = f"session {session.run_id} of workflow {session.workflow_id} at {session.base_url}, {session.calls} calls"
+    calls = _counted(session.calls, "call")
+    head = f"session {session.run_id} of workflow {session.workflow_id} at {session.base_url}, {calls}"
     console.print(Text(redact(plain(head)), style="bold"), soft_wrap=True)
     for one in session.explained:
         requirement = catalogue()[one.id]
@@ -97,12 +100,18 @@ def _sentence(one: Violation) -> str:
 
 
 def _facts(judged: Judged, recording: Recording) -> list[str]:
-    facts = [f"{judged.calls} calls of the endpoint among {recording.entries} entries"]
-    facts += [f"{number} entries passed over: {reason}" for reason, number in recording.passed_over.items()]
-    facts += [f"{judged.lost} calls whose answer says nothing"] if judged.lost else []
-    facts += [f"{judged.repeats} calls recorded twice, judged once"] if judged.repeats else []
+    entries = _counted(recording.entries, "entry", "entries")
+    facts = [f"{_counted(judged.calls, 'call')} of the endpoint among {entries}"]
+    for reason, number in recording.passed_over.items():
+        facts.append(f"{_counted(number, 'entry', 'entries')} passed over: {reason}")
+    facts += [f"{_counted(judged.lost, 'call')} whose answer says nothing"] if judged.lost else []
+    facts += [f"{_counted(judged.repeats, 'call')} recorded twice, judged once"] if judged.repeats else []
     ids = ", ".join(id for id in catalogue() if id in judged.exercised)
     return [*facts, f"judged: {ids}"] if ids else facts
+
+
+def _counted(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def _described(judged: Judged, recording: Recording, code: int) -> Mapping[str, Any]:

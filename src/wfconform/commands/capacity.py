@@ -24,6 +24,7 @@ from wfconform.errors import NotTestable, UsageError
 from wfconform.load.capacity.conclude import conclude
 from wfconform.load.capacity.objectives import SloObjective, objectives_of
 from wfconform.load.capacity.running import RecordingDiffers, RunStep, Until, run_search
+from wfconform.load.capacity.search import needed_s
 from wfconform.load.capacity.values import Found, Settings, StepResult, StepWanted
 from wfconform.load.child import Child, start
 from wfconform.load.job import Job
@@ -70,6 +71,7 @@ def capacity(call: CapacityCall, *, run_step: RunStep | None = None) -> int:
     """Search and report; returns the exit code. run_step: runs the steps instead of the load engine."""
     objectives, plan = objectives_of(call.slos), _plan(call)
     settings = _settings(call, objectives, plan)
+    _refuse_a_budget_for_nothing(settings)
     if call.embedded and (call.overrides.target or call.overrides.config or call.overrides.about_a_target):
         raise UsageError("--embedded and a target were both given", hint="leave one of them out")
     configured = None if call.embedded else resolve(call.overrides)
@@ -97,6 +99,15 @@ def _settings(call: CapacityCall, objectives: Sequence[SloObjective], plan: Plan
         scaled=any(objective.scaled for objective in objectives),
         turns_per_session=sum(plan.turns) / 2,
     )
+
+
+def _refuse_a_budget_for_nothing(settings: Settings) -> None:
+    least_s = needed_s(settings)
+    if settings.budget_s < least_s:
+        raise UsageError(
+            f"--budget: too short for a step (needs at least {least_s:.0f} s)",
+            hint="an answer takes some ten steps or more: the default is 10min",
+        )
 
 
 def _run(

@@ -19,8 +19,9 @@ from wfconform.commands.check import CheckCall, run_once, wants_embedded
 from wfconform.commands.outputs import Outputs, try_writing
 from wfconform.commands.terminal import stderr_console, stdout_console
 from wfconform.config import Configured, Overrides, resolve
+from wfconform.conformance.options import DEFAULT_EXAMPLES
 from wfconform.errors import NotTestable, UsageError, UserError
-from wfconform.outcomes import RequirementResult, Run
+from wfconform.outcomes import Phase, RequirementResult, Run
 from wfconform.report import console as console_report
 from wfconform.report import html, json, junit
 from wfconform.report.redaction import redact_bodies
@@ -87,7 +88,7 @@ def certify(call: CertifyCall) -> int:
 
 
 def _conformance(call: CertifyCall, configured: Configured, durability: "Durability | None") -> Mapping[str, Run]:
-    """Run the check once for each seed; ends at the first run that does not end with 0."""
+    """Run the check, generated requests too, once for each seed; ends at the first run that does not end with 0."""
     runs: dict[str, Run] = {}
     for seed in call.seeds:
         asked = CheckCall(
@@ -96,6 +97,7 @@ def _conformance(call: CertifyCall, configured: Configured, durability: "Durabil
             level=call.claim.level,
             seed=seed,
             concurrency=call.concurrency,
+            examples=DEFAULT_EXAMPLES,
             quiet=call.quiet,
             no_color=call.no_color,
         )
@@ -112,7 +114,7 @@ PARTS: Mapping[str, tuple[Part, ...]] = {"full": (_conformance,), "durable": (_c
 
 def _parts(level: str) -> tuple[Part, ...]:
     if level not in LEVELS:
-        raise UsageError(f"unknown level {level!r} of a certificate", hint=f"one of: {', '.join(LEVELS)}")
+        raise UsageError(f"unknown level {level!r} of a certificate", hint=f"one of: {', '.join(PARTS)}")
     if level not in PARTS:
         raise UsageError(
             f"level {level} cannot be certified by this version: it cannot test all that the level asks for",
@@ -178,8 +180,9 @@ def _refuse_beforehand(call: CertifyCall, target: Target) -> None:
         )
     unshown = [id for id in catalogue() if id in required and not catalogue()[id].shown_by(target.offers)]
     if unshown:
+        needing = f"{', '.join(unshown)} {'needs' if len(unshown) == 1 else 'need'}"
         raise NotTestable(
-            f"no certificate at level {call.claim.level}: the target file lacks what {', '.join(unshown)} needs",
+            f"no certificate at level {call.claim.level}: the target file lacks what {needing}",
             hint=f"`wfconform requirements {unshown[0]}` says what that is",
         )
 
@@ -213,7 +216,27 @@ def _together(runs: list[Run]) -> Run:
         duration_s=round(sum(run.duration_s for run in runs), 3),
         calls=sum(run.calls for run in runs),
         sessions=sum(run.sessions for run in runs),
+        phases=_phases_together(runs),
         notes=(f"{len(runs)} runs with the seeds {seeds}: the worst verdict of each requirement", *notes),
+    )
+
+
+def _phases_together(runs: list[Run]) -> tuple[Phase, ...]:
+    """Return the generated phases of several runs as one of each name, counted together."""
+    found: dict[str, list[Phase]] = {}
+    for run in runs:
+        for phase in run.phases:
+            found.setdefault(phase.name, []).append(phase)
+    return tuple(
+        replace(
+            same[0],
+            requests=sum(phase.requests for phase in same),
+            sessions=sum(phase.sessions for phase in same),
+            findings=sum(phase.findings for phase in same),
+            duration_s=round(sum(phase.duration_s for phase in same), 3),
+            note="; ".join(dict.fromkeys(phase.note for phase in same if phase.note)),
+        )
+        for same in found.values()
     )
 
 
@@ -243,7 +266,9 @@ def _write(place: Path, files: Mapping[str, bytes], *, as_zip: bool) -> None:
 
 def _refused(call: CertifyCall, run: Run) -> int:
     console = stdout_console(no_color=call.no_color)
-    console_report.show(redact_bodies(run, salt=os.urandom(16)) if call.redact_bodies else run, console)
+    shown = redact_bodies(run, salt=os.urandom(16)) if call.redact_bodies else run
+    again = f"`wfconform check … --level {run.level} --seed {run.seed} --show-reproducers` prints the script"
+    console_report.show(shown, console, reproducers=lambda _id: again)
     console.print(Text(f"no certificate: the run with seed {run.seed} ended with {run.exit_code}", style="bold red"))
     return run.exit_code
 

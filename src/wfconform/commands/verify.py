@@ -1,5 +1,6 @@
 """`wfconform verify`: whether a bundle is what it says, offline; --rerun: whether its target still is."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,11 +70,8 @@ def _show(examined: Examined, console: Console, *, key: PublicKey | None, quiet:
     if found is not None and not quiet:
         for line in _facts(found):
             console.print(Text(plain(line)), soft_wrap=True)
-        if examined.signed_by is None:
-            console.print(Text(_UNSIGNED, style="yellow"), soft_wrap=True)
-        else:
-            whose = "the given key" if key is not None else f"the key {examined.signed_by}; {_WHOSE}"
-            console.print(Text(f"signed by {whose}"), soft_wrap=True)
+        for line, style in _signed(examined, key):
+            console.print(Text(line, style=style), soft_wrap=True)
     for complaint in examined.complaints[:_SHOWN]:
         console.print(Text(plain(str(complaint)), style="red"), soft_wrap=True)
     if len(examined.complaints) > _SHOWN:
@@ -81,6 +79,17 @@ def _show(examined: Examined, console: Console, *, key: PublicKey | None, quiet:
     good = found is not None and not examined.complaints
     verdict = "NOT VALID" if not good else "VALID" if examined.signed_by else "VALID, but not signed"
     console.print(Text(verdict, style="bold green" if good else "bold red"))
+
+
+def _signed(examined: Examined, key: PublicKey | None) -> Iterator[tuple[str, str]]:
+    """Yield who signed it, with a style; a complaint about the signature says it better."""
+    if examined.signed_by is None:
+        if not examined.complaints:
+            yield _UNSIGNED, "yellow"
+    elif key is None:
+        yield f"signed by the key {examined.signed_by}; {_WHOSE}", ""
+    elif key.id == examined.signed_by:
+        yield "signed by the given key", ""
 
 
 def _facts(found: Certificate) -> tuple[str, ...]:
@@ -103,12 +112,20 @@ def _rerun(call: VerifyCall, overrides: "Overrides", certified: Certificate, con
     from wfconform.commands.check import CheckCall, run_once
     from wfconform.commands.outputs import Outputs
     from wfconform.config import resolve
+    from wfconform.conformance.options import DEFAULT_EXAMPLES
 
     configured = resolve(overrides)
     if configured is None:
         raise UsageError("--rerun: no target", hint="give its base URL, and --config FILE for its workflows")
     seed = certified.seeds[0]
-    asked = CheckCall(overrides=overrides, outputs=Outputs({}), seed=seed, quiet=call.quiet, no_color=call.no_color)
+    asked = CheckCall(
+        overrides=overrides,
+        outputs=Outputs({}),
+        seed=seed,
+        examples=DEFAULT_EXAMPLES,
+        quiet=call.quiet,
+        no_color=call.no_color,
+    )
     run = run_once(asked, configured, level=certified.level)
     return _compare(run, certified, console)
 

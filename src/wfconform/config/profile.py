@@ -134,21 +134,26 @@ def read_profile(name: str) -> Plan:
 def read_texts(path: Path, *, where: str) -> tuple[str, ...]:
     """Return the texts of a file, one a line."""
     try:
-        return texts_of(read_text(path), where=f"{where}: {path}")
+        return texts_of(read_text(path, wanted="a file with one text a line"), where=f"{where}: {path}")
     except ConfigError as error:
         raise UsageError(f"{where}: {error}", hint=error.hint) from None
 
 
-def read_text(path: Path) -> str:
-    """Return a file's text; raises ConfigError when it cannot be read, is no UTF-8, or is too large."""
+def read_text(path: Path, *, wanted: str = "") -> str:
+    """Return a file's text; raises ConfigError when it cannot be read, is no UTF-8, or is too large.
+
+    wanted: what to give instead of a file that cannot be read; nothing: a profile.
+    """
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ConfigError(f"{path}: is larger than {LARGEST_FILE // 2**20} MiB", hint="give a smaller file")
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file", hint=f"shipped profiles: {', '.join(profile_names())}") from None
+        hint = f"give {wanted}" if wanted else f"shipped profiles: {', '.join(profile_names())}"
+        raise ConfigError(f"{path}: no such file", hint=hint) from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        hint = f"give {wanted}" if wanted else ""
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint=hint) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})", hint="save it as UTF-8") from None
 

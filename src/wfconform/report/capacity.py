@@ -68,7 +68,7 @@ def show(report: CapacityReport, console: Console, *, quiet: bool = False) -> No
 
 def details(capacity: Capacity) -> list[str]:
     """Return what the sentence leaves out: what explains the data, the assumptions behind the replicas."""
-    lines = [f"model: {capacity.model.explanation}"]
+    lines = [f"model: {capacity.model.explanation}"] if capacity.steps else []
     if capacity.replicas:
         lines.append(f"{capacity.replicas.replicas} replicas assume:")
         lines.extend(f"- {assumption}" for assumption in capacity.replicas.assumptions)

@@ -7,6 +7,7 @@
 
 from wfconform.session.ledger import Ledger
 from wfconform.session.values import (
+    ANY_NUMBER,
     Answer,
     Ask,
     Broken,
@@ -30,6 +31,7 @@ from wfconform.session.values import (
 )
 
 __all__ = [
+    "ANY_NUMBER",
     "Answer",
     "Ask",
     "Broken",

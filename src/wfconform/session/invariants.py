@@ -19,7 +19,7 @@ from wfconform.session.states import (
     TERMINAL,
     WAITING,
 )
-from wfconform.session.values import Answer, Ask, Broken
+from wfconform.session.values import Answer, Ask, Broken, between
 
 SHOWN = 160  # characters of a value in a message
 
@@ -110,7 +110,7 @@ def next_turn(step: Step) -> Outcome:
     if number is None or not run.judged:
         return None
     low, high = run.lo + 1, run.hi + 1
-    return _held(low <= number <= high, _between(low, high), number, "$.turn_number")
+    return _held(low <= number <= high, between(low, high), number, "$.turn_number")
 
 
 def trn_006(step: Step) -> Outcome:
@@ -118,11 +118,7 @@ def trn_006(step: Step) -> Outcome:
     number, run = step.answer.turn_number, step.run
     if number is None or not run.judged:
         return None
-    return _held(run.lo <= number <= run.hi + 1, _between(run.lo, run.hi + 1), number, "$.turn_number")
-
-
-def _between(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low} to {high}"
+    return _held(run.lo <= number <= run.hi + 1, between(run.lo, run.hi + 1), number, "$.turn_number")
 
 
 # --- status and flags
@@ -242,7 +238,7 @@ def sts_009(step: Step) -> Outcome:
     number = answer.turn_number
     if number is None:
         return True
-    return _held(run.lo <= number <= run.hi, _between(run.lo, run.hi), number, "$.turn_number")
+    return _held(run.lo <= number <= run.hi, between(run.lo, run.hi), number, "$.turn_number")
 
 
 def can_001(step: Step) -> Outcome:

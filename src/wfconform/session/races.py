@@ -19,6 +19,7 @@ from wfconform.session.values import (
     Refusal,
     Refused,
     Unreadable,
+    between,
 )
 
 Shape = Callable[[Ask, Answer, RunHistory], list[Finding]]
@@ -179,7 +180,7 @@ def _stop_answer(run: RunHistory, seen: Observed, ended: str | None, beside: int
     low, high = run.lo, run.hi + beside
     if low <= answer.turn_number <= high:
         return [Finding("TRN-006")]
-    return [Finding("TRN-006", Broken(f"{low} to {high}", str(answer.turn_number), "$.turn_number", COUNTING))]
+    return [Finding("TRN-006", Broken(between(low, high), str(answer.turn_number), "$.turn_number", COUNTING))]
 
 
 def _stop_outcome(seen: Observed, ended: str | None) -> Broken | None:
@@ -202,7 +203,7 @@ def _turn_beside_stop(run: RunHistory, turn: Observed, turns: int) -> Broken | N
     """The turn's own answer is coherent: a number it can have, a refusal, no fault."""
     match turn.reply:
         case Answer(turn_number=int(number)) if not run.lo <= number <= run.hi + turns + 1:
-            return Broken(f"{run.lo} to {run.hi + turns + 1}", str(number), "$.turn_number", COUNTING)
+            return Broken(between(run.lo, run.hi + turns + 1), str(number), "$.turn_number", COUNTING)
         case Indeterminate(http_status=int(code)) | Unreadable(http_status=code):
             return Broken("an answer or a refusal of the turn that the stop met", str(code))
         case _:

@@ -5,6 +5,16 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Protocol
 
+ANY_NUMBER = 1_000_000
+"""As many unseen calls as nobody counted: a count up to so high has no upper bound to be told."""
+
+
+def between(low: int, high: int) -> str:
+    """Return the counts that are allowed, as a message tells them."""
+    if high >= ANY_NUMBER:
+        return f"{low} or more"
+    return str(low) if low == high else f"{low} to {high}"
+
 
 class Kind(Enum):
     """What a request asks of the endpoint, by its run_id and command."""

@@ -103,6 +103,13 @@ def search(settings: Settings) -> Search:
     return state.found(ended)
 
 
+def needed_s(settings: Settings) -> float:
+    """Return how much load time (seconds) the first step takes at least: with less, nothing is run."""
+    state = _State(settings)
+    wanted = _wanted(state, state.level(settings.first_level), "rise")
+    return wanted.warm_up_s + wanted.least_s
+
+
 def known(steps: Sequence[StepResult], settings: Settings) -> Found:
     """Return what steps say before the search has ended: for progress, and for a search that was interrupted."""
     found = edge.estimate(steps)
