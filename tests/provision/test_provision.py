@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from wfconform.cli.commands import app
-from wfconform.commands.provision import PREFIX, RESTS, fixture
-from wfconform.reference import DEVELOPMENT_KEY, embedded_app, serving
+from wfconform.commands.provision_fixtures import PREFIX, RESTS, fixture
+from wfconform.reference import DEVELOPMENT_KEY, SECOND_DEVELOPMENT_KEY, embedded_app, serving
 from wfconform.reference.calls import Call, Handler, Reply, refusal
 from wfconform.reference.parts import Change, around
 
@@ -20,6 +20,7 @@ from wfconform.reference.parts import Change, around
 def _in_a_directory_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WFCONFORM_API_KEY", DEVELOPMENT_KEY)
+    monkeypatch.delenv("WFCONFORM_SECOND_API_KEY", raising=False)
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def provision(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["provision", *arguments])
 
 
-def listed(url: str) -> list[str]:
-    headers = {"authorization": f"Bearer {DEVELOPMENT_KEY}"}
+def listed(url: str, key: str = DEVELOPMENT_KEY) -> list[str]:
+    headers = {"authorization": f"Bearer {key}"}
     found = httpx.get(f"{url}/v1/workflows", params={"search": PREFIX, "size": 100}, headers=headers).json()
     return sorted(one["name"] for one in found["items"])
 
@@ -141,3 +142,113 @@ def test_a_fixture_is_in_the_platforms_shape() -> None:
         document = fixture(role)
         assert document["workflow_config"]["name"] == PREFIX + role
         assert "workflow_id" not in str(document["workflow_config"])
+
+
+def test_a_file_for_another_deployment_removes_nothing(url: str) -> None:
+    """TARGET must be the file's base URL: elsewhere the workflows are not, and the file alone knows their ids."""
+    assert provision(url).exit_code == 0
+    other = url.replace("127.0.0.1", "localhost")
+    result = provision(other, "--remove")
+    assert (result.exit_code, f"wfconform.toml is for {url}, not {other}" in result.stderr) == (2, True)
+    assert (len(listed(url)), Path("wfconform.toml").exists()) == (len(RESTS), True)
+
+
+def test_remove_finds_the_deployment_in_the_file(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither TARGET nor the key's variable need be said again."""
+    monkeypatch.setenv("ACME_KEY", DEVELOPMENT_KEY)
+    monkeypatch.delenv("WFCONFORM_API_KEY")
+    assert provision(url, "--api-key-env", "ACME_KEY").exit_code == 0
+    result = provision("--remove")
+    assert (result.exit_code, Path("wfconform.toml").exists()) == (0, False), result.output
+
+
+def test_remove_tells_what_it_did_not_find(url: str) -> None:
+    """One that is gone is told with its id, the others are removed, and the file has served."""
+    assert provision(url).exit_code == 0
+    gone = written()["workflows"]["slow"]
+    httpx.delete(f"{url}/v1/workflows/{gone}", headers={"authorization": f"Bearer {DEVELOPMENT_KEY}"})
+    result = provision("--remove")
+    assert (result.exit_code, f"slow           {gone} not found" in result.stdout) == (0, True)
+    assert (listed(url), Path("wfconform.toml").exists()) == ([], False)
+
+
+def test_with_another_tenants_key_nothing_is_found_and_the_file_stays(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When none is there, it is rather the wrong key than a clean deployment."""
+    assert provision(url).exit_code == 0
+    monkeypatch.setenv("WFCONFORM_API_KEY", SECOND_DEVELOPMENT_KEY)
+    result = provision("--remove")
+    assert (result.exit_code, result.stdout.count(" not found")) == (3, len(RESTS))
+    assert (len(listed(url)), Path("wfconform.toml").exists()) == (len(RESTS), True)
+
+
+def test_what_cannot_be_removed_keeps_the_file() -> None:
+    """The others are removed all the same, and the end is 3."""
+
+    async def no_deleting_slow(call: Call, go: Handler) -> Reply:
+        kept = call.method == "DELETE" and call.path.endswith(written()["workflows"]["slow"])
+        return refusal(500, "no") if kept else await go(call)
+
+    with serving(embedded_app(changes=[around(no_deleting_slow)])) as url:
+        assert provision(url).exit_code == 0
+        result = provision("--remove")
+        assert (result.exit_code, listed(url)) == (3, [PREFIX + "slow"])
+    assert f"slow           {written()['workflows']['slow']} not removed" in result.stderr
+
+
+def test_a_second_provision_is_refused(url: str) -> None:
+    """The file alone knows the first workflows' ids: it is not written over."""
+    assert provision(url).exit_code == 0
+    before = Path("wfconform.toml").read_bytes()
+    result = provision(url)
+    assert (result.exit_code, "already provisioned" in result.stderr) == (2, True)
+    assert "`wfconform provision --remove` first" in result.stderr
+    assert (len(listed(url)), Path("wfconform.toml").read_bytes()) == (len(RESTS), before)
+
+
+def test_no_target_and_no_file() -> None:
+    """What is missing is told with where to get it."""
+    removing, providing = provision("--remove"), provision()
+    assert (removing.exit_code, "wfconform.toml: no such file" in removing.stderr) == (2, True)
+    assert "give the file that provision wrote (--write-config)" in removing.stderr
+    assert (providing.exit_code, "TARGET is missing" in providing.stderr) == (2, True)
+
+
+def test_a_closed_port_is_told_as_by_check(free_tcp_port: int) -> None:
+    """The same words and the same hint."""
+    url = f"http://127.0.0.1:{free_tcp_port}"
+    result = provision(url)
+    checked = CliRunner().invoke(app, ["check", url, "--workflow", "conversation=5eb7cf5a86d9755df3a6c593"])
+    for said in (f"{url} cannot be reached: ", "is the server running, on that host and port?"):
+        assert (said in result.stderr, said in checked.output) == (True, True), checked.output
+    assert result.exit_code == 3
+
+
+def test_the_second_tenant_is_given_a_conversation(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a second key the file says where that tenant runs its own session; a check can use it, --remove takes it."""
+    monkeypatch.setenv("WFCONFORM_SECOND_API_KEY", SECOND_DEVELOPMENT_KEY)
+    assert provision(url).exit_code == 0
+    assert listed(url, SECOND_DEVELOPMENT_KEY) == [PREFIX + "conversation"]
+    checked = CliRunner().invoke(app, ["check", "--only", "AUT-003,AUT-006", "--no-rerun", "-q"])
+    assert checked.exit_code == 0, checked.output
+    monkeypatch.delenv("WFCONFORM_SECOND_API_KEY")
+    refused = provision("--remove")
+    assert (refused.exit_code, len(listed(url)), Path("wfconform.toml").exists()) == (2, len(RESTS), True)
+    monkeypatch.setenv("WFCONFORM_SECOND_API_KEY", SECOND_DEVELOPMENT_KEY)
+    assert provision("--remove").exit_code == 0
+    assert (listed(url), listed(url, SECOND_DEVELOPMENT_KEY)) == ([], [])
+
+
+def test_a_second_tenant_that_is_refused_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first tenant's workflows stay, and nothing of the second is written."""
+    monkeypatch.setenv("OTHER_KEY", "of-nobody")
+    result = provision(url, "--second-api-key-env", "OTHER_KEY")
+    assert (result.exit_code, "second tenant  not configured: the deployment refuses" in result.stdout) == (0, True)
+    assert {"second_workflow", "second_api_key_env"}.isdisjoint(written()["target"])
+
+
+def test_the_same_key_twice_is_no_second_tenant(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told before anything is made."""
+    monkeypatch.setenv("WFCONFORM_SECOND_API_KEY", DEVELOPMENT_KEY)
+    assert (provision(url).exit_code, listed(url)) == (2, [])

@@ -4,141 +4,127 @@ What the platform's shape cannot say, a deployment may or may not do. So each wo
 its turns come to rest as its role declares; what is not kept is removed again and told with the reason.
 """
 
-import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from wfconform.commands.outputs import try_writing, write_whole
+from wfconform.commands.provision_deployment import (
+    KEY_ENV,
+    SECOND_KEY_ENV,
+    Deployment,
+    Json,
+    ProvisionCall,
+    first_key,
+    given_headers,
+    reached,
+    second_key,
+)
+from wfconform.commands.provision_fixtures import MARK, RESTS, fixture, is_ours, named
+from wfconform.commands.provision_removal import remove
 from wfconform.config import dumps, read_document
-from wfconform.config.values import base_url, checked, env_name, header_name, header_value, key_value
+from wfconform.config.values import base_url, checked
 from wfconform.errors import NotTestable, TargetError, UsageError
 from wfconform.report.text import plain
 from wfconform.requirements import ROLES
-from wfconform.shipped import read_contract
 from wfconform.target import Input
 
-PREFIX = "wfconform "  # of the names of what is made, so that nothing else is ever removed
-MARK = "# Written by `wfconform provision`"
-RESTS = {
-    "conversation": "waiting_for_user_input",
-    "completes": "completed",
-    "fails": "failed",
-    "loops": "aborted_looping_risk",
-    "pauses": "paused",
-    "slow": "waiting_for_user_input",
-}
 SLOW_S = 0.9  # of the second that a turn of the role slow takes: clocks differ
-_MADE_FOR_REFERENCE = ("workflow_id", "version", "active")
 _ENDED = frozenset({"completed", "failed", "cancelled", "aborted_looping_risk"})
-_TIMEOUT_S = 30.0
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class ProvisionCall:
-    """What the command line asks for. path: the target file that is written, or with `remove` read."""
+class _Place:
+    """Where workflows are made: base URL, headers and keys; second: None when there is no second tenant."""
 
-    target: str
-    path: Path
-    api_key_env: str = "WFCONFORM_API_KEY"
-    headers: tuple[str, ...] = ()
-    remove: bool = False
+    url: str
+    headers: Mapping[str, str]
+    first: str
+    second: str | None
 
 
-class Deployment:
-    """A deployment that has the workflow API; raises NotTestable for one that has not, TargetError for what fails."""
+@dataclass(slots=True)
+class _Provided:
+    """What has been made, by role; said: why a role was not kept; second_workflow: of the second tenant."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def make(self, document: Json) -> str:
-        """Make a workflow and return its id."""
-        answer = self._ask("POST", "/v1/workflows", document, missing="POST /v1/workflows")
-        id = answer.get("id") or answer.get("_id") or answer.get("workflow_id")
-        if not isinstance(id, str):
-            raise NotTestable("the deployment made a workflow and did not say its id")
-        return id
-
-    def name_of(self, id: str) -> str | None:
-        """Return a workflow's name, None when it is not there."""
-        response = self._send("GET", f"/v1/workflows/{id}")
-        if response.status_code == httpx.codes.NOT_FOUND:
-            return None
-        return str(_read(response).get("name", ""))
-
-    def remove(self, id: str) -> None:
-        """Remove a workflow; one that is gone is no error."""
-        response = self._send("DELETE", f"/v1/workflows/{id}")
-        if response.status_code != httpx.codes.NOT_FOUND and not response.is_success:
-            raise TargetError(f"the workflow {id} could not be removed ({response.status_code})")
-
-    def turn(self, id: str, run_input: Json, run_id: str | None = None) -> Json:
-        """Take a turn; {} when it is not answered with 200."""
-        body = {"run_input": run_input} if run_id is None else {"run_id": run_id, "run_input": run_input}
-        response = self._send("POST", f"/v1/workflows/{id}/execute", body)
-        return _read(response) if response.status_code == httpx.codes.OK else {}
-
-    def _ask(self, method: str, path: str, body: Json, *, missing: str) -> Json:
-        response = self._send(method, path, body)
-        if response.status_code in (404, 405, 501):
-            raise NotTestable(
-                f"this deployment has no {missing} ({response.status_code})",
-                hint="make the workflows by hand (contracts/workflows) and write the target file with `wfconform init`",
-            )
-        if response.status_code in (401, 403):
-            raise NotTestable(f"the deployment refuses the key ({response.status_code})", hint="check the key")
-        if not response.is_success:
-            raise TargetError(f"{method} {path} was answered {response.status_code}: {plain(response.text[:300])}")
-        return _read(response)
-
-    def _send(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
-        try:
-            return self._client.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise TargetError(f"the deployment gave no answer: {error or type(error).__name__}") from None
+    made: dict[str, str] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+    promises: Json = field(default_factory=dict)
+    second_workflow: str | None = None
+    second_said: str = ""
 
 
 def provision(call: ProvisionCall) -> int:
     """Make the workflows and write the target file, or remove what a target file names; returns the exit code."""
-    with _reached(call) as deployment:
-        return _remove(call, deployment) if call.remove else _provide(call, deployment)
+    return remove(call) if call.remove else _provide(call)
 
 
-def fixture(role: str) -> Json:
-    """Return the shipped workflow of a role, under a name of ours and without what names it for the reference."""
-    document: Json = json.loads(read_contract("workflows", f"{role}.json"))
-    config = document["workflow_config"]
-    config["name"] = PREFIX + role
-    script = config.get("miscellaneous", {}).get("reference", {})
-    kept = {key: value for key, value in script.items() if key not in _MADE_FOR_REFERENCE}
-    config["miscellaneous"] = {"reference": kept} if kept else {}
-    return document
-
-
-def _provide(call: ProvisionCall, deployment: Deployment) -> int:
-    _refuse_foreign(call.path)
+def _provide(call: ProvisionCall) -> int:
+    place = _place(call)
+    _refuse_to_replace(call.path)
     try_writing(call.path, option="--write-config")
-    made: dict[str, str] = {}
-    try:
-        said = {role: _tried(deployment, role, made) for role in RESTS}
-        if "conversation" not in made:
-            raise NotTestable(f"the role conversation cannot be provided: {said['conversation']}")
-        promises = _promises(deployment, made["conversation"])
-        _write(call, made, promises)
-    except BaseException:
-        for id in made.values():
-            _try_to_remove(deployment, id)
-        raise
-    _tell(call, made, {**said, "versioned": "this API has no way to add a version"}, promises)
+    with reached(place.url, place.first, place.headers) as deployment:
+        provided = _Provided(said={"versioned": "this API has no way to add a version"})
+        try:
+            _make_all(deployment, provided)
+            _provide_second(place, provided)
+            _write_or_take_back(call, place, provided)
+        except BaseException:
+            _take_back(deployment, provided.made)
+            raise
+    _tell(call, provided)
     return 0
+
+
+def _place(call: ProvisionCall) -> _Place:
+    """Check what the call says of the deployment; raises UsageError before anything is made."""
+    if call.target is None:
+        raise UsageError("TARGET is missing", hint="give the base URL: wfconform provision https://…")
+    url = checked("TARGET", base_url, call.target)
+    first = first_key(call.api_key_env or KEY_ENV)
+    wanted = call.second_api_key_env or (SECOND_KEY_ENV if os.environ.get(SECOND_KEY_ENV) else None)
+    return _Place(url, given_headers(call), first, None if wanted is None else second_key(wanted, first))
+
+
+def _make_all(deployment: Deployment, provided: _Provided) -> None:
+    for role in RESTS:
+        provided.said[role] = _tried(deployment, role, provided.made)
+    if "conversation" not in provided.made:
+        raise NotTestable(f"the role conversation cannot be provided: {provided.said['conversation']}")
+    provided.promises = _promises(deployment, provided.made["conversation"])
+
+
+def _provide_second(place: _Place, provided: _Provided) -> None:
+    """Make the conversation for the second tenant, which sees none of the first's workflows."""
+    if place.second is None:
+        provided.second_said = f"{SECOND_KEY_ENV} is not set"
+        return
+    made: dict[str, str] = {}
+    with reached(place.url, place.second, place.headers) as deployment:
+        try:
+            provided.second_said = _tried(deployment, "conversation", made)
+        except TargetError as error:
+            _take_back(deployment, made)
+            made.clear()
+            provided.second_said = str(error)
+        except BaseException:
+            _take_back(deployment, made)
+            raise
+    provided.second_workflow = made.get("conversation")
+
+
+def _write_or_take_back(call: ProvisionCall, place: _Place, provided: _Provided) -> None:
+    """Write the target file; when that fails, remove what the second tenant was given."""
+    try:
+        _write(call, place, provided)
+    except BaseException:
+        if place.second is not None and provided.second_workflow is not None:
+            with reached(place.url, place.second, place.headers) as deployment:
+                _take_back(deployment, {"conversation": provided.second_workflow})
+        raise
 
 
 def _tried(deployment: Deployment, role: str, made: dict[str, str]) -> str:
@@ -178,22 +164,31 @@ def _promises(deployment: Deployment, id: str) -> Json:
     return {**({"conversation_end": "goodbye"} if ended else {}), "echoes": mark in spoken}
 
 
-def _write(call: ProvisionCall, made: Mapping[str, str], promises: Json) -> None:
+def _write(call: ProvisionCall, place: _Place, provided: _Provided) -> None:
     document = {
-        "target": {"name": "provisioned", "base_url": call.target.rstrip("/"), "api_key_env": call.api_key_env},
-        "workflows": {**made, **promises},
+        "target": {
+            "name": "provisioned",
+            "base_url": place.url,
+            "api_key_env": call.api_key_env or KEY_ENV,
+            "second_api_key_env": call.second_api_key_env if provided.second_workflow else None,
+            "second_workflow": provided.second_workflow,
+        },
+        "workflows": {**provided.made, **provided.promises},
     }
     text = f"{MARK}; `wfconform provision --remove` takes these workflows away.\n\n{dumps(document)}"
     write_whole(call.path, text, option="--write-config")
 
 
-def _tell(call: ProvisionCall, made: Mapping[str, str], said: Mapping[str, str], promises: Json) -> None:
+def _tell(call: ProvisionCall, provided: _Provided) -> None:
+    ids = {**provided.made, **({"second tenant": provided.second_workflow} if provided.second_workflow else {})}
+    said = {**provided.said, "second tenant": provided.second_said}
     lines = [
-        f"{role:<14} {made[role]}" if role in made else f"{role:<14} not configured: {said[role]}" for role in ROLES
+        f"{role:<14} {ids[role]}" if role in ids else f"{role:<14} not configured: {said[role]}"
+        for role in (*ROLES, "second tenant")
     ]
-    if "conversation_end" not in promises:
+    if "conversation_end" not in provided.promises:
         lines.append("conversation_end not configured: `goodbye` did not complete the conversation")
-    if not promises["echoes"]:
+    if not provided.promises["echoes"]:
         lines.append("echoes         not configured: the conversation did not repeat what it was told")
     if call.headers:
         lines.append("headers        not written: they may be secrets; give -H again, or add them to the file")
@@ -201,64 +196,26 @@ def _tell(call: ProvisionCall, made: Mapping[str, str], said: Mapping[str, str],
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _remove(call: ProvisionCall, deployment: Deployment) -> int:
-    """Remove the workflows that a target file names, if their names are ours; and the file, if it is ours."""
-    flows = read_document(call.path).workflows
-    kept = 0
-    for role in RESTS:
-        id = getattr(flows, role)
-        name = None if id is None else deployment.name_of(id)
-        if name is None:
-            continue
-        if name == PREFIX + role:
+def _take_back(deployment: Deployment, made: Mapping[str, str]) -> None:
+    for id in made.values():
+        try:
             deployment.remove(id)
-            sys.stdout.write(f"{role:<14} {id} removed\n")
-        else:
-            kept += 1
-            sys.stdout.write(f"{role:<14} {id} kept: it is called {plain(name)!r}, which provision did not make\n")
-    if not kept and call.path.read_bytes().startswith(MARK.encode()):
-        call.path.unlink()
-        sys.stdout.write(f"{call.path} removed\n")
-    return 0
+        except TargetError as error:
+            sys.stderr.write(f"left behind: {id}: {error}\n")
 
 
-def _try_to_remove(deployment: Deployment, id: str) -> None:
-    try:
-        deployment.remove(id)
-    except TargetError as error:
-        sys.stderr.write(f"left behind: {error}\n")
-
-
-def _read(response: httpx.Response) -> Json:
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise NotTestable(f"{response.request.method} {response.request.url.path} was answered without a JSON object")
-    return answer
-
-
-def _refuse_foreign(path: Path) -> None:
-    if path.is_file() and not path.read_bytes().startswith(MARK.encode()):
+def _refuse_to_replace(path: Path) -> None:
+    """Refuse to write over somebody's file, or over the only place where the ids of workflows are written."""
+    if not path.is_file():
+        return
+    if not is_ours(path):
         raise UsageError(
             f"{path} exists, and `wfconform provision` did not write it",
             hint="choose another path with --write-config, or remove the file",
         )
-
-
-@contextmanager
-def _reached(call: ProvisionCall) -> Iterator[Deployment]:
-    url = checked("TARGET", base_url, call.target)
-    name = checked("--api-key-env", env_name, call.api_key_env)
-    if not os.environ.get(name):
-        raise UsageError(f"the environment variable {name} is not set", hint=f"export {name}=<the key>")
-    key = checked(f"environment variable {name}", key_value, os.environ[name])
-    headers = {"authorization": f"Bearer {key}"}
-    for item in call.headers:
-        header, colon, value = item.partition(":")
-        if not colon:
-            raise UsageError("--header: must be written as name:value", hint="for example -H teamid:t1")
-        headers[checked("--header", header_name, header.strip())] = checked("--header", header_value, value.strip())
-    with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S) as client:
-        yield Deployment(client)
+    document = read_document(path)
+    if named(document) or document.target.second_workflow is not None:
+        raise UsageError(
+            f"already provisioned: {path} names the workflows",
+            hint="`wfconform provision --remove` first, or choose another path with --write-config",
+        )

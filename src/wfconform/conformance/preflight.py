@@ -52,7 +52,7 @@ async def preflight(target: Target, client: Client, deliver: Deliver) -> Problem
 async def _no_answer(target: Target, client: Client, deliver: Deliver, exchange: Exchange) -> Problem:
     url = target.access.base_url
     if exchange.failure is Failure.NOT_SENT:
-        return Verdictless(3, f"{url} cannot be reached: {exchange.detail}", _reaching_hint(exchange.detail))
+        return Verdictless(3, f"{url} cannot be reached: {exchange.detail}", reaching_hint(exchange.detail))
     said = f"{exchange.failure}: {exchange.detail}"
     if exchange.status is None and exchange.failure in (Failure.TORN, Failure.NOT_HTTP):
         get = client.session().send(Kind.OTHER, None, intent=Lenient(), method="GET")
@@ -61,7 +61,8 @@ async def _no_answer(target: Target, client: Client, deliver: Deliver, exchange:
     return Problem(3, f"{url} gave no complete answer to a first turn: {said}")
 
 
-def _reaching_hint(detail: str) -> str:
+def reaching_hint(detail: str) -> str:
+    """Return what to look at when a connection could not be made; detail: the error's text."""
     lowered = detail.lower()
     if "certificate" in lowered or "ssl" in lowered or "tls" in lowered:
         return "check the scheme and the certificate; --insecure tests without verifying it"

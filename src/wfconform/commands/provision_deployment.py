@@ -1,0 +1,138 @@
+"""How `wfconform provision` reaches a deployment: the workflow API, with the key of one tenant."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from wfconform.config.values import checked, env_name, header_name, header_value, key_value
+from wfconform.conformance.preflight import reaching_hint
+from wfconform.errors import NotTestable, TargetError, UsageError
+from wfconform.report.text import plain
+
+KEY_ENV = "WFCONFORM_API_KEY"
+SECOND_KEY_ENV = "WFCONFORM_SECOND_API_KEY"
+_TIMEOUT_S = 30.0
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionCall:
+    """What the command line asks for; None: not said. path: the target file that is written, or with `remove` read."""
+
+    target: str | None
+    path: Path
+    api_key_env: str | None = None
+    second_api_key_env: str | None = None
+    headers: tuple[str, ...] = ()
+    remove: bool = False
+
+
+class Deployment:
+    """A deployment that has the workflow API; raises NotTestable for one that has not, TargetError for what fails."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def make(self, document: Json) -> str:
+        """Make a workflow and return its id."""
+        answer = self._ask("POST", "/v1/workflows", document, missing="POST /v1/workflows")
+        id = answer.get("id") or answer.get("_id") or answer.get("workflow_id")
+        if not isinstance(id, str):
+            raise NotTestable("the deployment made a workflow and did not say its id")
+        return id
+
+    def name_of(self, id: str) -> str | None:
+        """Return a workflow's name, None when it is not there."""
+        response = self._send("GET", f"/v1/workflows/{id}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return str(_read(response).get("name", ""))
+
+    def remove(self, id: str) -> None:
+        """Remove a workflow; one that is gone is no error."""
+        response = self._send("DELETE", f"/v1/workflows/{id}")
+        if response.status_code != httpx.codes.NOT_FOUND and not response.is_success:
+            raise TargetError(f"the workflow {id} could not be removed ({response.status_code})")
+
+    def turn(self, id: str, run_input: Json, run_id: str | None = None) -> Json:
+        """Take a turn; {} when it is not answered with 200."""
+        body = {"run_input": run_input} if run_id is None else {"run_id": run_id, "run_input": run_input}
+        response = self._send("POST", f"/v1/workflows/{id}/execute", body)
+        return _read(response) if response.status_code == httpx.codes.OK else {}
+
+    def _ask(self, method: str, path: str, body: Json, *, missing: str) -> Json:
+        response = self._send(method, path, body)
+        if response.status_code in (404, 405, 501):
+            raise NotTestable(
+                f"this deployment has no {missing} ({response.status_code})",
+                hint="make the workflows by hand (contracts/workflows) and write the target file with `wfconform init`",
+            )
+        if response.status_code in (401, 403):
+            raise NotTestable(f"the deployment refuses the key ({response.status_code})", hint="check the key")
+        if not response.is_success:
+            raise TargetError(f"{method} {path} was answered {response.status_code}: {plain(response.text[:300])}")
+        return _read(response)
+
+    def _send(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
+        try:
+            return self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise self._no_answer(error) from None
+
+    def _no_answer(self, error: httpx.HTTPError) -> TargetError:
+        said = plain(str(error)) or type(error).__name__
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):  # the words of `wfconform check`
+            url = str(self._client.base_url).rstrip("/")
+            return TargetError(f"{url} cannot be reached: {said}", hint=reaching_hint(said))
+        return TargetError(f"the deployment gave no answer: {said}")
+
+
+@contextmanager
+def reached(url: str, key: str, headers: Mapping[str, str]) -> Iterator[Deployment]:
+    """Give the deployment as the tenant of that key sees it."""
+    sent = {**headers, "authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=url, headers=sent, timeout=_TIMEOUT_S) as client:
+        yield Deployment(client)
+
+
+def first_key(name: str) -> str:
+    """Return the key that the variable holds; raises UsageError when it is not set."""
+    checked("--api-key-env", env_name, name)
+    if not os.environ.get(name):
+        raise UsageError(f"the environment variable {name} is not set", hint=f"export {name}=<the key>")
+    return checked(f"environment variable {name}", key_value, os.environ[name])
+
+
+def second_key(name: str, first: str) -> str:
+    """Return the second tenant's key; raises UsageError when it is not set, or is the first tenant's."""
+    checked("--second-api-key-env", env_name, name)
+    key = first_key(name)
+    if key == first:
+        raise UsageError("the second API key is the same as the first", hint="it must belong to another tenant")
+    return key
+
+
+def given_headers(call: ProvisionCall) -> dict[str, str]:
+    """Return the headers of the command line; raises UsageError for one that cannot be sent."""
+    headers = {}
+    for item in call.headers:
+        name, colon, value = item.partition(":")
+        if not colon:
+            raise UsageError("--header: must be written as name:value", hint="for example -H teamid:t1")
+        headers[checked("--header", header_name, name.strip())] = checked("--header", header_value, value.strip())
+    return headers
+
+
+def _read(response: httpx.Response) -> Json:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise NotTestable(f"{response.request.method} {response.request.url.path} was answered without a JSON object")
+    return answer
