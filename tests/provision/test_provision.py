@@ -252,3 +252,22 @@ def test_the_same_key_twice_is_no_second_tenant(url: str, monkeypatch: pytest.Mo
     """Told before anything is made."""
     monkeypatch.setenv("WFCONFORM_SECOND_API_KEY", DEVELOPMENT_KEY)
     assert (provision(url).exit_code, listed(url)) == (2, [])
+
+
+def test_remove_with_a_refused_key_keeps_the_file(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal says nothing of the workflow's name: each is told as not removed."""
+    assert provision(url).exit_code == 0
+    monkeypatch.setenv("WFCONFORM_API_KEY", "of-nobody")
+    result = provision("--remove")
+    assert (result.exit_code, result.stderr.count(" not removed: it cannot be looked at (")) == (3, len(RESTS))
+    assert (len(listed(url)), Path("wfconform.toml").exists()) == (len(RESTS), True)
+
+
+def test_remove_at_a_closed_port_is_told_once() -> None:
+    """With the hint, and the file is kept."""
+    with serving(embedded_app()) as url:
+        assert provision(url).exit_code == 0
+    result = provision("--remove")
+    assert (result.exit_code, result.stderr.count("cannot be reached")) == (3, 1)
+    assert "is the server running, on that host and port?" in result.stderr
+    assert Path("wfconform.toml").exists()

@@ -18,8 +18,8 @@ from wfconform.commands.provision_deployment import (
     Deployment,
     Json,
     ProvisionCall,
-    first_key,
     given_headers,
+    key_in,
     reached,
     second_key,
 )
@@ -84,7 +84,7 @@ def _place(call: ProvisionCall) -> _Place:
     if call.target is None:
         raise UsageError("TARGET is missing", hint="give the base URL: wfconform provision https://…")
     url = checked("TARGET", base_url, call.target)
-    first = first_key(call.api_key_env or KEY_ENV)
+    first = key_in(call.api_key_env or KEY_ENV)
     wanted = call.second_api_key_env or (SECOND_KEY_ENV if os.environ.get(SECOND_KEY_ENV) else None)
     return _Place(url, given_headers(call), first, None if wanted is None else second_key(wanted, first))
 

@@ -32,6 +32,10 @@ class ProvisionCall:
     remove: bool = False
 
 
+class Unreachable(TargetError):
+    """No connection could be made: what follows would not fare better."""
+
+
 class Deployment:
     """A deployment that has the workflow API; raises NotTestable for one that has not, TargetError for what fails."""
 
@@ -51,6 +55,8 @@ class Deployment:
         response = self._send("GET", f"/v1/workflows/{id}")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
+        if not response.is_success:
+            raise TargetError(f"it cannot be looked at ({response.status_code})")
         return str(_read(response).get("name", ""))
 
     def remove(self, id: str) -> None:
@@ -88,7 +94,7 @@ class Deployment:
         said = plain(str(error)) or type(error).__name__
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):  # the words of `wfconform check`
             url = str(self._client.base_url).rstrip("/")
-            return TargetError(f"{url} cannot be reached: {said}", hint=reaching_hint(said))
+            return Unreachable(f"{url} cannot be reached: {said}", hint=reaching_hint(said))
         return TargetError(f"the deployment gave no answer: {said}")
 
 
@@ -100,9 +106,9 @@ def reached(url: str, key: str, headers: Mapping[str, str]) -> Iterator[Deployme
         yield Deployment(client)
 
 
-def first_key(name: str) -> str:
+def key_in(name: str, *, option: str = "--api-key-env") -> str:
     """Return the key that the variable holds; raises UsageError when it is not set."""
-    checked("--api-key-env", env_name, name)
+    checked(option, env_name, name)
     if not os.environ.get(name):
         raise UsageError(f"the environment variable {name} is not set", hint=f"export {name}=<the key>")
     return checked(f"environment variable {name}", key_value, os.environ[name])
@@ -110,8 +116,7 @@ def first_key(name: str) -> str:
 
 def second_key(name: str, first: str) -> str:
     """Return the second tenant's key; raises UsageError when it is not set, or is the first tenant's."""
-    checked("--second-api-key-env", env_name, name)
-    key = first_key(name)
+    key = key_in(name, option="--second-api-key-env")
     if key == first:
         raise UsageError("the second API key is the same as the first", hint="it must belong to another tenant")
     return key

@@ -12,8 +12,9 @@ from wfconform.commands.provision_deployment import (
     SECOND_KEY_ENV,
     Deployment,
     ProvisionCall,
-    first_key,
+    Unreachable,
     given_headers,
+    key_in,
     reached,
     second_key,
 )
@@ -55,7 +56,7 @@ def remove(call: ProvisionCall) -> int:
 def _all_named(call: ProvisionCall, document: Document, stack: ExitStack) -> list[_Named]:
     """Return what the file names, each with its tenant's access; raises UsageError before anything is removed."""
     table, url, given = document.target, _url(call, document), given_headers(call)
-    key = first_key(call.api_key_env or table.api_key_env or KEY_ENV)
+    key = key_in(call.api_key_env or table.api_key_env or KEY_ENV)
     first = stack.enter_context(reached(url, key, {**table.headers, **given}))
     found = [_Named(role, id, PREFIX + role, first) for role, id in named(document).items()]
     if table.second_workflow is None:
@@ -92,11 +93,16 @@ def _fate(one: _Named) -> str:
         name = one.deployment.name_of(one.id)
         if name == one.name:
             one.deployment.remove(one.id)
+    except Unreachable:
+        raise
     except TargetError as error:
         sys.stderr.write(f"{one.key:<14} {one.id} not removed: {error}\n")
         return "failed"
-    fate, said = {None: ("not found", "not found"), one.name: ("removed", "removed")}.get(
-        name, ("kept", f"kept: it is called {plain(name or '')!r}, which provision did not make")
-    )
+    if name is None:
+        fate = said = "not found"
+    elif name == one.name:
+        fate = said = "removed"
+    else:
+        fate, said = "kept", f"kept: it is called {plain(name)!r}, which provision did not make"
     sys.stdout.write(f"{one.key:<14} {one.id} {said}\n")
     return fate
