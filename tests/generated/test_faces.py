@@ -65,7 +65,16 @@ def test_the_example_for_pytest_passes_and_fails_as_it_should(tmp_path: Path, br
         text = faulty + text.replace('embedded_app("k")', 'embedded_app("k", changes=(FAULT.apply,))')
     quicker = text.replace('api_key="k")', 'api_key="k", examples=5)')
     (tmp_path / "test_contract.py").write_text(quicker, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_contract.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-seed=1",
+        "test_contract.py",
+    ]
     done = subprocess.run(command, cwd=tmp_path, env=_ENV, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == int(broken), done.stdout[-3000:]
     assert ("EXE-002" in done.stdout) is broken

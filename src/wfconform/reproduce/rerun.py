@@ -104,7 +104,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             os.killpg(process.pid, which)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), _GRACE_S)
-            return
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.communicate(), _GRACE_S)  # its pipes are closed by reading them to the end
 
 
 def _outcome(code: int | None, said: str) -> str:
