@@ -77,6 +77,17 @@ def test_the_exit_code_is_that_of_the_run(
     assert wfconform("check", *TARGET).exit_code == code
 
 
+def test_a_wrong_level_in_the_environment_is_named(
+    wfconform: Command, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says which variable it came from."""
+    monkeypatch.setenv("WFCONFORM_LEVEL", "foo")
+    result = wfconform("check")
+    assert result.exit_code == 2
+    assert "WFCONFORM_LEVEL" in result.stderr
+    assert suite.target is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -86,7 +97,7 @@ def test_the_exit_code_is_that_of_the_run(
         (("--skip", "TRN-999"), "unknown requirement 'TRN-999'"),
         (("--only", ","), "--only: names no requirement"),
         (("--only", "TRN", "--skip", "TRN"), "leave nothing to test"),
-        (("--level", "platinum"), "unknown level 'platinum'"),
+        (("--level", "platinum"), "'platinum'; one of: core, full, durable"),
         (("--config", "none.toml"), "none.toml: no such file"),
         (("--json", "a", "--junit", "./a"), "--json and --junit both write to ./a"),
         (("--json", "-", "--markdown", "-"), "--json and --markdown both write to -"),

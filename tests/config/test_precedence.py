@@ -187,3 +187,17 @@ def test_a_description_is_configured_with_keys_of_its_own(monkeypatch: pytest.Mo
     description = {"target": {"base_url": "http://h", "api_key_env": "K"}, "workflows": {"conversation": CONVERSATION}}
     configured = configure(parse_document(description, source="x"), environ={"K": "mine"})
     assert configured.target.access.api_key == Secret("mine")
+
+
+def test_what_is_overridden_in_the_file_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A placeholder that the command line or the environment replaces is no error; one that nothing replaces is."""
+    text = MINIMAL.replace(CONVERSATION, "YOUR WORKFLOW ID").replace("https://", "ftp://")
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as raised:
+        resolve(Overrides(config=path))
+    assert {"base_url", "conversation"} <= set(str(raised.value).replace(":", ".").split("."))
+    flags = Overrides(target="https://h.test", config=path, workflows=(f"conversation={OTHER}",))
+    assert _resolved(flags).target.workflows.conversation == OTHER
+    monkeypatch.setenv("WFCONFORM_BASE_URL", "https://e.test")
+    monkeypatch.setenv("WFCONFORM_WORKFLOW_CONVERSATION", CONVERSATION)
+    assert _resolved(Overrides(config=path)).target.access.base_url == "https://e.test"

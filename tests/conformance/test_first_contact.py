@@ -59,6 +59,14 @@ def test_an_unknown_host_is_told_by_its_name() -> None:
     assert "host" in run.problems[0].hint
 
 
+def test_https_against_a_port_without_tls_is_told_apart() -> None:
+    """Verifying no certificate would not help: the hint is the scheme."""
+    with serving(SpecServer()) as url:
+        run = check(target_of(base_url=url.replace("http://", "https://")))
+    assert (run.exit_code, reported(run)) == (3, {})
+    assert "does not speak TLS" in run.problems[0].hint
+
+
 def test_a_wrong_key_is_told_apart() -> None:
     """The target refuses the key: exit 3, and no requirement is failed for it."""
     target = target_of()

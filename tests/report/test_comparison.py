@@ -182,6 +182,8 @@ def test_the_matrix_shows_each_target_in_a_column(wfconform: Command) -> None:
     assert shown.exit_code == 0
     row = next(line for line in shown.stdout.splitlines() if line.startswith("TRN-002"))
     assert row.split()[1:3] == ["✓", "✗"]
+    assert "61 of 61 MUSTs passed" in shown.stdout
+    assert "60 of 61 MUSTs passed" in shown.stdout
     text = Path("m.md").read_text()
     assert "| **TRN-002** MUST" in text
     assert "| pass | **FAIL** |" in next(line for line in text.splitlines() if "**TRN-002**" in line)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from wfconform.requirements import LEVELS
+
 TARGET, JUDGED, REPORTS, RUN = "The target", "What is judged", "Reports", "The run"
 LOAD, SEARCH, MACHINES = "The load", "The search", "Several machines"
 
@@ -67,10 +69,20 @@ NoRerunOption = Annotated[
 ShowReproducersOption = Annotated[
     bool, typer.Option("--show-reproducers", help="Print the reproducers of failures.", rich_help_panel=REPORTS)
 ]
+
+
+def _known_level(value: str | None) -> str | None:
+    """Refuse an unknown level, so that the message names the option and its variable."""
+    if value is not None and value not in LEVELS:
+        raise typer.BadParameter(f"unknown level {value!r}; one of: {', '.join(LEVELS)}")
+    return value
+
+
 LevelOption = Annotated[
     str | None,
     typer.Option(
         "--level",
+        callback=_known_level,
         metavar="core|full|durable",
         envvar="WFCONFORM_LEVEL",
         help="What must have been tested for exit 0 (core; full for the embedded reference).",

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from wfconform.config import Overrides, read_document, read_environment
-from wfconform.config.resolve import DEFAULT_FILE
+from wfconform.config.resolve import DEFAULT_FILE, overridden
 from wfconform.conformance.abilities import phases_of
 from wfconform.conformance.options import CheckOptions, Progress
 from wfconform.errors import UsageError
@@ -157,7 +157,7 @@ def key_names(overrides: Overrides) -> tuple[str, str]:
     """Return the environment variables that the target's keys came from, as the configuration finds them."""
     env = read_environment()
     named = overrides.config or env.config or (Path(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else None)
-    table = read_document(named).target if named else None
+    table = read_document(named, overridden=overridden(overrides, env)).target if named else None
     first = overrides.api_key_env or (None if os.environ.get(KEY_NAME) else table and table.api_key_env)
     second = overrides.second_api_key_env or (
         None if os.environ.get(SECOND_KEY_NAME) else table and table.second_api_key_env

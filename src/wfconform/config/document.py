@@ -1,7 +1,7 @@
 """The target file: its tables as pydantic models, read from TOML."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -132,8 +132,11 @@ def parse_document(content: Mapping[str, Any], *, source: str) -> Document:
         raise config_error(error, Document, source=source) from None
 
 
-def read_document(path: Path) -> Document:
-    """Read and check a target file; raises ConfigError, with the line where the TOML is broken."""
+def read_document(path: Path, *, overridden: Iterable[tuple[str, str]] = ()) -> Document:
+    """Read and check a target file; raises ConfigError, with the line where the TOML is broken.
+
+    overridden: (table, key) of values that flags or the environment replace; what the file says there is not looked at.
+    """
     try:
         content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
@@ -147,4 +150,7 @@ def read_document(path: Path) -> Document:
             f"{path}: is not valid TOML: {error}",
             hint='strings are in quotes, tables in [brackets]: base_url = "https://…"',
         ) from None
+    for table, key in overridden:
+        if isinstance(content.get(table), dict):
+            content[table].pop(key, None)
     return parse_document(content, source=str(path))

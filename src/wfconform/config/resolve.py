@@ -85,8 +85,25 @@ def resolve(overrides: Overrides) -> Configured | None:
                 hint="give its base URL: wfconform check https://… --workflow conversation=<id>",
             )
         return None
-    document = read_document(path) if path else Document()
+    document = read_document(path, overridden=overridden(overrides, env)) if path else Document()
     return configure(document, source=str(path or ""), environ=os.environ, env=env, overrides=overrides)
+
+
+def overridden(flags: Overrides, env: Environment) -> tuple[tuple[str, str], ...]:
+    """Return (table, key) of the target file's values that flags or the environment replace."""
+    roles = {item.partition("=")[0].strip() for item in flags.workflows}
+    replaced = {
+        ("target", "name"): env.name,
+        ("target", "base_url"): flags.target or env.base_url,
+        ("target", "api_key_env"): flags.api_key_env,
+        ("target", "second_api_key_env"): flags.second_api_key_env,
+        ("target", "auth"): env.auth,
+        ("target", "timeout_s"): flags.timeout_s or env.timeout_s,
+        ("target", "session_ttl_s"): env.session_ttl_s,
+        ("target", "verify_tls"): flags.insecure or env.verify_tls is not None,
+        **{("workflows", role): role in roles or env.workflow(role) for role in FLAG_ROLES},
+    }
+    return tuple(place for place, value in replaced.items() if value)
 
 
 def configure(

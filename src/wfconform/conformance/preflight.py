@@ -61,9 +61,14 @@ async def _no_answer(target: Target, client: Client, deliver: Deliver, exchange:
     return Problem(3, f"{url} gave no complete answer to a first turn: {said}")
 
 
+_NO_TLS = ("wrong version number", "record layer failure", "http request", "packet length too long")
+
+
 def reaching_hint(detail: str) -> str:
     """Return what to look at when a connection could not be made; detail: the error's text."""
-    lowered = detail.lower()
+    lowered = detail.lower().replace("_", " ")
+    if any(said in lowered for said in _NO_TLS):
+        return "what listens there does not speak TLS: is it http://, or another port?"
     if "certificate" in lowered or "ssl" in lowered or "tls" in lowered:
         return "check the scheme and the certificate; --insecure tests without verifying it"
     if "name" in lowered or "resolve" in lowered or "getaddrinfo" in lowered:

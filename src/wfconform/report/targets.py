@@ -13,7 +13,7 @@ from wfconform.outcomes import Verdict
 from wfconform.report.json import Report
 from wfconform.report.markdown import code_span, prose
 from wfconform.report.text import clipped, plain, sentence
-from wfconform.requirements import Level, catalogue, groups
+from wfconform.requirements import LEVELS, Level, catalogue, groups, required_at
 
 _LOOK = {
     Verdict.PASS: ("✓", "pass", "green"),
@@ -84,6 +84,8 @@ def _row(id: str, targets: Sequence[Column], *, utf: bool) -> list[Text]:
 def _sum(target: Column) -> str:
     report = target.report
     musts = [id for id, one in catalogue().items() if one.level is Level.MUST]
+    if report.level in LEVELS:
+        musts = [id for id in musts if id in required_at(report.level)]
     passed = sum(target.verdict(id) is Verdict.PASS for id in musts)
     counts = {verdict: sum(target.verdict(id) is verdict for id in catalogue()) for verdict in Verdict}
     return (
