@@ -128,8 +128,10 @@ def searched(base_url: str, *options: str) -> dict[str, Any]:
             "WFCONFORM_SECOND_API_KEY": SECOND_DEVELOPMENT_KEY,
             "PYTHONPATH": str(ROOT / "src"),
         }
-        more = ("--max-sessions", "1000", "--json", str(path), *options)
-        subprocess.run([sys.executable, *command, *more], env=environment, check=False)
+        more = ("--json", str(path), *options)
+        ended = subprocess.run([sys.executable, *command, *more], env=environment, check=False)
+        if not path.exists():
+            sys.exit(f"wfconform capacity ended with {ended.returncode} and no report: {' '.join(more)}")
         found: dict[str, Any] = json.loads(path.read_text())["capacity"]
         return found
 
@@ -153,7 +155,8 @@ class Row:
 
 def bench_queue(length: Sequence[str]) -> list[Row]:
     with served(queue) as url:
-        found = searched(url, *length, "--slo", f"turn.p95 < {LIMIT_S * 1000:g}ms", "--think", f"{THINK_S:g}s")
+        slo = ("--slo", f"turn.p95 < {LIMIT_S * 1000:g}ms", "--think", f"{THINK_S:g}s")
+        found = searched(url, *length, "--max-sessions", "1000", *slo)
     truth = exact_sessions(SERVERS, SERVICE_S, THINK_S * 4 / 5, 0.95, LIMIT_S)
     saturation = found["saturation_turns_per_s"], found["saturation_interval"], SERVERS / SERVICE_S, 0.05
     return [
