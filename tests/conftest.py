@@ -9,7 +9,9 @@ from wfconform.target import Secret
 
 @pytest.fixture(autouse=True)
 def _secrets_of_its_own() -> Iterator[None]:
-    """A process keeps its secrets to the end; a test's key "mine" would be stars in the errors of the next."""
+    """A process keeps its secrets to the end; a key "mine" of another test, or module, would be stars in this one."""
     known = set(Secret.made)
+    Secret.made.clear()
     yield
-    Secret.made.intersection_update(known)
+    Secret.made.clear()
+    Secret.made.update(known)

@@ -130,7 +130,7 @@ def test_https_on_a_plain_port_is_told_from_other_failures() -> None:
     with listening(_refuses) as served:
         code, message, hint = _says(checked(served.url.replace("http:", "https:")))
     assert (code, served.calls) == (3, []), message
-    assert "check the scheme" in hint
+    assert "does not speak TLS: is it http://" in hint
 
 
 def test_http_on_a_tls_port_is_told_from_other_failures(own_certificate: ssl.SSLContext) -> None:
