@@ -243,3 +243,17 @@ def test_the_clock_of_the_server_counts(dated: bool, expected: set[str]) -> None
     reply = body(1, run_id=f"{yesterday:08x}0123456789abcdef")
     date = formatdate(yesterday, usegmt=True) if dated else None
     assert broken(Talk(opened=False).first(reply, date=date)) == expected
+
+
+def test_an_ended_run_that_answers_for_another_one_is_not_absorbing() -> None:
+    """A turn after the end opened a new run: the run_id is wrong (RUN-003), and the end was not told (STS-009)."""
+    talk = Talk()
+    talk.turn(body(2, "completed"))
+    assert broken(talk.turn(body(1, run_id=OTHER_RUN), Ended(("STS-009",)))) == {"RUN-003", "STS-009"}
+
+
+def test_a_cancelled_run_that_answers_for_another_one_has_come_back() -> None:
+    """The same after a stop breaks CAN-002, too."""
+    talk = Talk()
+    talk.stop(body(1, "cancelled"))
+    assert {"CAN-002", "STS-009", "RUN-003"} <= broken(talk.turn(body(1, run_id=OTHER_RUN), Ended(("CAN-002",))))

@@ -26,6 +26,7 @@ from wfconform.wire.leaks import Leaks
 __all__ = ["BODY_LIMIT", "ASGIApp", "HttpDriver", "tls_context"]
 
 WRONG_KEY = "wfconform-wrong-key-0000"
+BEHIND_A_KEY = "0"
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -128,6 +129,7 @@ class HttpDriver:
             Credential.WRONG: f"Bearer {WRONG_KEY}",
             Credential.WRONG_SCHEME: f"Wfconform {WRONG_KEY}",
             Credential.CUT: first and f"Bearer {first[:-1]}".rstrip(),
+            Credential.EXTENDED: first and f"Bearer {first}{BEHIND_A_KEY}",
             Credential.SWAPPED: first and f"Bearer {first.swapcase()}",
             Credential.EMPTY: "Bearer",
         }

@@ -29,6 +29,7 @@ OnFinding = Callable[["Played", Exchange, Finding], None]
 class Played:
     """A scenario as it went. cut_short: why it did not reach its end, "" when it did; retry: worth another try.
 
+    dropped: a kept connection was closed under a request, which proves nothing: over new connections it would.
     left_open: how many of its runs could not be stopped; runs: all that it opened, as they were named.
     """
 
@@ -36,6 +37,7 @@ class Played:
     exchanges: list[Exchange] = field(default_factory=list)
     cut_short: str = ""
     retry: bool = False
+    dropped: bool = False
     waited: int = 0
     left_open: int = 0
     runs: list[str] = field(default_factory=list)
@@ -91,6 +93,7 @@ class Player:
         for exchange, finding in observe(self.ledger, *exchanges):
             self.on_finding(played, exchange, finding)
         played.cut_short, played.retry = _cut(exchanges)
+        played.dropped |= any(exchange.failure is Failure.CLOSED_IDLE for exchange in exchanges)
         return exchanges if isinstance(operation, Together) else exchanges[0]
 
     async def _beside(self, operation: Any, played: Played) -> Any:

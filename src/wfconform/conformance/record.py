@@ -22,6 +22,7 @@ _CREDENTIALS = {
     "wrong": " [wrong key]",
     "wrong_scheme": " [wrong key and scheme]",
     "cut": " [key cut short]",
+    "extended": " [key with more behind it]",
     "swapped": " [key in the other letter case]",
     "empty": " [empty key]",
 }

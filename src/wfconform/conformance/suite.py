@@ -159,7 +159,8 @@ class _Check:
                 await self._play(spec)
         await asyncio.gather(*(self._play(spec) for spec in specs if not spec.alone))
         for spec in specs:
-            if self.played.get(spec.name, Played("")).retry and not self.interrupted.is_set():
+            first = self.played.get(spec.name, Played(""))
+            if (first.retry or first.dropped) and not self.interrupted.is_set():
                 await self._play(spec, reuse=False)
 
     async def _play_generated(self) -> None:

@@ -32,6 +32,7 @@ _WHO = {
     Credential.WRONG: "wrong_key",
     Credential.WRONG_SCHEME: "wrong_scheme",
     Credential.CUT: "cut_key",
+    Credential.EXTENDED: "extended_key",
     Credential.SWAPPED: "swapped_key",
     Credential.EMPTY: "empty_key",
 }
@@ -41,11 +42,12 @@ _AUTHORIZATION = {
     Credential.WRONG: f"Bearer {_WRONG_KEY}",
     Credential.WRONG_SCHEME: f"Wfconform {_WRONG_KEY}",
     Credential.CUT: "Bearer ${KEY%?}",
+    Credential.EXTENDED: "Bearer ${KEY}0",
     Credential.SWAPPED: 'Bearer $(printf %s "$KEY" | tr A-Za-z a-zA-Z)',
     Credential.EMPTY: "Bearer",
 }
 
-_OF_THE_FIRST = frozenset({Credential.FIRST, Credential.CUT, Credential.SWAPPED})
+_OF_THE_FIRST = frozenset({Credential.FIRST, Credential.CUT, Credential.EXTENDED, Credential.SWAPPED})
 _FUNCTIONS = """
 dir=$(mktemp -d) || exit 2
 umask 077

@@ -25,6 +25,11 @@ def cut_key(client: Client) -> Scenario:
     yield from _locked_out(client, Credential.CUT, "AUT-002")
 
 
+def extended_key(client: Client) -> Scenario:
+    """Call with the key and one more character: a comparison of the beginning lets it in."""
+    yield from _locked_out(client, Credential.EXTENDED, "AUT-002")
+
+
 def swapped_key(client: Client) -> Scenario:
     """Call with the key in the other letter case; a key without letters has none."""
     yield from _locked_out(client, Credential.SWAPPED, "AUT-002")

@@ -79,13 +79,14 @@ def _with_input(send: Send, **fields: Any) -> Send:
 
 
 def unknown_command(client: Client) -> Scenario:
-    """Send a command that nobody knows, as a first and as a later turn."""
-    intent, token = Refused(("EXE-006",)), "cmd" + client.hexes(8)
-    yield _with_input(client.session().start(intent=intent, expects=()), command=token)
+    """Send commands that nobody knows, as first and as later turns; two of them begin as one that is known does."""
+    intent, digits = Refused(("EXE-006",)), client.hexes(8)
     session = client.session()
     yield session.start()
-    yield _with_input(session.say(intent=intent, expects=()), command=token)
-    yield session.say()
+    for token in (f"cmd{digits}", f"start{digits}", f"stop{digits}"):
+        yield from _first_turn(client, intent, json=minimal_body(client.input.without_text(), command=token))
+        yield _with_input(session.say(intent=intent, expects=()), command=token)
+        yield session.say()
 
 
 _WRONG_TYPES: tuple[dict[str, Any], ...] = (

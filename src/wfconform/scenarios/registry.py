@@ -96,6 +96,7 @@ _SPECS = (
     _spec(access.no_key, "AUT-001", "AUT-005", *UNHARMED, needs=("auth",)),
     _spec(access.wrong_key, "AUT-002", "AUT-005", *UNHARMED, needs=("auth",)),
     _spec(access.cut_key, "AUT-002", *UNHARMED, needs=("auth",)),
+    _spec(access.extended_key, "AUT-002", *UNHARMED, needs=("auth",)),
     _spec(access.swapped_key, "AUT-002", *UNHARMED, needs=("auth", "letters")),
     _spec(access.empty_key, "AUT-002", *UNHARMED, needs=("auth",)),
     _spec(access.wrong_scheme, "AUT-002", "AUT-005", *UNHARMED, needs=("auth",)),

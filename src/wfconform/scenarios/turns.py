@@ -78,6 +78,7 @@ def data_and_resume(client: Client) -> Scenario:
 _WHOLE_TEXTS = {
     "emoji": "Grüße 👩‍👩‍👧‍👦 🏳️‍🌈 𝄞 end",
     "right-to-left": "مرحبا بالعالم שלום עולם end",
+    "direction marks": "\u200fשלום\u200e \u2067مرحبا\u2069 end",
     "quotes and backslashes": "say \"hi\", 'you', C:\\new\\table, \\u0041 and </script> & <b> end",
     "line ends and tabs": "one\ntwo\r\nthree\rfour\tfive end",
     "combining marks": "e\u0301 is not \u00e9; n\u0303 is not \u00f1 end",

@@ -127,7 +127,7 @@ class Ledger:
         kind = step_kind(ask.kind, run, answer)
         before = run or RunHistory(answer.run_id or "", ask.workflow_id, ask.credential, pending=self._unseen_calls)
         step = Step(kind, ask, answer, before)
-        findings = [*_apply(step), *_expected(ask, answer), *_intended(step), *_pending(step)]
+        findings = [*_apply(step), *_expected(ask, answer), *_intended(step), *_pending(step), *_led_elsewhere(step)]
         if run is None:
             findings += self._register(step)
         elif answer.run_id not in (None, ask.run_id):
@@ -302,6 +302,17 @@ def _after_a_late_stop(step: Step) -> list[Finding]:
         return [Finding("CAN-005", shown if other else None)]
     run.left_its_end |= other
     return []
+
+
+def _led_elsewhere(step: Step) -> list[Finding]:
+    """STS-009: a turn on an ended run that answers another run's state is no refusal, and not the end once more."""
+    run, answer = step.run, step.answer
+    if step.kind is not StepKind.ANOTHER_RUN or step.ask.kind is not Kind.TURN or not (run.terminal and run.judged):
+        return []
+    expected = f"a refusal, or the run {run.run_id!r} with status {run.status} once more"
+    shown = Broken(expected, f"the run {answer.run_id!r} with status {answer.status}", "$.run_id", ("RUN-003",))
+    intended = () if isinstance(step.ask.intent, Valid) else step.ask.intent.ids
+    return _findings({*intended, *_after_end(step.ask.kind, run)}, shown)
 
 
 def _promised(run: RunHistory) -> set[str]:

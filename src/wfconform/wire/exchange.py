@@ -17,6 +17,7 @@ class Credential(StrEnum):
     WRONG = "wrong"
     WRONG_SCHEME = "wrong_scheme"
     CUT = "cut"  # the first key without its last character
+    EXTENDED = "extended"  # the first key with more behind it
     SWAPPED = "swapped"  # the first key in the other letter case
     EMPTY = "empty"  # the scheme alone
 

@@ -72,6 +72,12 @@ def _key_in_events(answer: Json, call: Call) -> None:
     answer["events"][0]["comments"] = f"called with {call.authorization}"
 
 
+def _by_beginning(parts: Parts) -> Parts:
+    """Take who sends the first tenant's key with more behind it for the first tenant."""
+    key = _BEARER + next(iter(parts.keys or {}), "")
+    return _unlocked(lambda call, who: who == _NOBODY and call.authorization.startswith(key))(parts)
+
+
 def _keyless(call: Call, who: str) -> bool:
     return who == _NOBODY and not call.authorization
 
@@ -96,6 +102,12 @@ FAULTS: tuple[Fault, ...] = (
         "other-schemes-pass",
         "Another scheme than Bearer is left to a gateway that is not there.",
         _unlocked(lambda call, _: bool(call.authorization) and not call.authorization.startswith(_BEARER)),
+        "AUT-002",
+    ),
+    fault(
+        "key-by-its-beginning",
+        "What follows the key is overlooked.",
+        _by_beginning,
         "AUT-002",
     ),
     fault(

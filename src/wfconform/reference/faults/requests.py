@@ -198,6 +198,12 @@ FAULTS: tuple[Fault, ...] = (
         ),
         "EXE-006",
     ),
+    fault(
+        "command-by-its-beginning",
+        "A command that begins with `stop` is a stop.",
+        calls(lambda call: call.with_input(command="stop"), lambda call: call.command.startswith("stop")),
+        "EXE-006",
+    ),
     fault("wrong-type-crashes", "miscellaneous of a wrong type is a 500.", crashes(_wrong_type), "EXE-006", "EXE-008"),
     fault(
         "unknown-fields-refused",

@@ -61,6 +61,19 @@ def _after_end(reply: Reply, ends: tuple[str, ...]) -> Change:
     return remembering(make)
 
 
+def _opens_another_run() -> Layer:
+    ended: set[str | None] = set()
+
+    async def layer(call: Call, go: Handler) -> Reply:
+        anew = call.goes_on and call.run_id in ended
+        answered = await go(call.with_json(run_id=None) if anew else call)
+        if answered.answer.get("status") == "completed":
+            ended.add(answered.json["run_id"])
+        return answered
+
+    return layer
+
+
 def _counts_on() -> Layer:
     """Answer a turn on a completed run with its state under the next number."""
     last: dict[str | None, Json] = {}
@@ -251,6 +264,13 @@ FAULTS: tuple[Fault, ...] = (
         "A turn on a completed run answers its state under the next number.",
         remembering(_counts_on),
         "STS-009",
+    ),
+    fault(
+        "turn-after-the-end-opens-another-run",
+        "A turn on a completed run opens a new one.",
+        remembering(_opens_another_run),
+        "STS-009",
+        "RUN-003",
     ),
     fault(
         "turn-after-the-end-fails",
