@@ -252,6 +252,14 @@ def test_an_ended_run_that_answers_for_another_one_is_not_absorbing() -> None:
     assert broken(talk.turn(body(1, run_id=OTHER_RUN), Ended(("STS-009",)))) == {"RUN-003", "STS-009"}
 
 
+def test_a_stop_of_nothing_that_stopped_another_session_harms_that_one() -> None:
+    """The answer names a session that nobody named: that one was not cancelled by its owner, and must go on."""
+    talk = Talk()
+    stop = replace(talk.ask(Kind.STOP, Lenient(("CAN-004",))), run_id=None)
+    assert broken(talk.show((stop, body(1, "cancelled")))) == {"CAN-007"}
+    assert "CAN-007" in broken(talk.turn(Refusal(409), Valid(exact=("CAN-007",))))
+
+
 def test_a_cancelled_run_that_answers_for_another_one_has_come_back() -> None:
     """The same after a stop breaks CAN-002, too."""
     talk = Talk()

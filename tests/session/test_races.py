@@ -139,3 +139,19 @@ def test_two_stops_at_once(second: Json | Reply) -> None:
     talk = Talk()
     asks = [talk.ask(Kind.STOP, Busy()) for _ in range(2)]
     assert broken(talk.show((asks[0], body(1, "cancelled")), (asks[1], second))) == set()
+
+
+def test_a_stop_among_them_excuses_no_number_twice() -> None:
+    """Turns that went on to wait were not cut off: each has a number of its own, whatever stopped the run then."""
+    talk = Talk()
+    turns = [(talk.ask(Kind.TURN, Busy()), body(2)) for _ in range(3)]
+    stop = (talk.ask(Kind.STOP, Busy(), after_s=0.9), body(2, "cancelled"))
+    assert "TRN-005" in broken(talk.show(*turns, stop))
+
+
+def test_turns_that_a_stop_cut_off_may_share_a_number() -> None:
+    """Both tell the run's final state."""
+    talk = Talk()
+    turns = [(talk.ask(Kind.TURN, Busy()), body(2, "cancelled")) for _ in range(2)]
+    stop = (talk.ask(Kind.STOP, Busy(), after_s=0.5), body(2, "cancelled"))
+    assert "TRN-005" not in broken(talk.show(*turns, stop))

@@ -3,7 +3,7 @@
 from wfconform.scenarios.client import Client, Scenario, Session, Together, Wait, at_once, fresh
 from wfconform.scenarios.expectations import IsNotCancelled
 from wfconform.session import Busy, Ended, Kind, Lenient, Valid
-from wfconform.wire import minimal_body
+from wfconform.wire.body import ABSENT, minimal_body
 
 LATER_S = 2.0  # CAN-002: the run stays cancelled
 EARLY_S, MIDWAY_S = 0.15, 0.5  # well inside a turn that takes a second or more
@@ -63,12 +63,16 @@ def cancel_one_of_three(client: Client) -> Scenario:
 
 
 def stop_without_run_id(client: Client) -> Scenario:
-    """Stop without saying what: a refusal, or a run that is born cancelled."""
-    session = client.session()
-    body = minimal_body(client.input.without_text(), command="stop")
-    yield session.send(Kind.STOP, body, intent=Lenient(("CAN-004",)))
-    if session.run_id is not None:
-        yield session.say(intent=Ended(("CAN-004",)), expects=())
+    """Stop without saying what: a refusal, or a run that is born cancelled; the session beside it goes on."""
+    beside = client.session()
+    yield beside.start()
+    for run_id in (ABSENT, None):
+        session = client.session()
+        body = minimal_body(client.input.without_text(), run_id=run_id, command="stop")
+        yield session.send(Kind.STOP, body, intent=Lenient(("CAN-004",)))
+        if session.run_id is not None and session.run_id != beside.run_id:
+            yield session.say(intent=Ended(("CAN-004",)), expects=())
+        yield beside.say(intent=Valid(exact=("CAN-007",)))
 
 
 def cancel_in_flight(client: Client) -> Scenario:

@@ -50,3 +50,4 @@ def _after_the_end(session: Session) -> Scenario:
         yield session.say(command=command, intent=ended, expects=())
     yield session.stop(intent=Ended())
     yield fresh(session.say(intent=ended, expects=()))
+    yield session.stop(intent=Ended())

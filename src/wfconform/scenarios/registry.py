@@ -51,10 +51,11 @@ def _spec(
 
 
 _SPECS = (
-    _spec(turns.twelve_turns, *EVERYWHERE, *CONVERSING, "CAN-001", alone=True),
+    _spec(turns.twelve_turns, *EVERYWHERE, *CONVERSING, "CAN-001", "CAN-002", alone=True),
     _spec(concurrent.interleaved, "TRN-004", alone=True),
     _spec(cancelling.cancel_one_of_three, "CAN-007", alone=True),
     _spec(versions.each_version, "VER-001", "VER-002", needs=("versioned",), alone=True),
+    _spec(versions.twelve_turns_on_a_version, "VER-002", needs=("versioned",)),
     _spec(versions.active_version, "VER-004", needs=("versioned", "active"), alone=True),
     _spec(turns.fresh_connections, "RUN-009", alone=True),
     _spec(turns.twelve_marked_turns, "TRN-007", "EVT-008", needs=("echo",), alone=True),
@@ -75,7 +76,7 @@ _SPECS = (
     _spec(turns.whole_texts, "EXE-013", needs=("echo",)),
     _spec(cancelling.cancel_after_first_turn, "CAN-001", "CAN-002", "TRN-006"),
     _spec(cancelling.stop_twice_at_once, "TRN-006", "CAN-002"),
-    _spec(cancelling.stop_without_run_id, "CAN-004"),
+    _spec(cancelling.stop_without_run_id, "CAN-004", "CAN-007"),
     _spec(cancelling.cancel_paused, "CAN-001", "CAN-002", needs=("pauses",)),
     _spec(concurrent.parallel, "TRN-004", "RUN-002"),
     _spec(concurrent.submit_two, "TRN-005"),
@@ -107,7 +108,7 @@ _SPECS = (
     _spec(run_ids.overridden_in_body, "RUN-010"),
     _spec(versions.malformed_version, "VER-003"),
     _spec(versions.no_such_version, "VER-003", needs=("versioned",)),
-    _spec(versions.zero_in_the_body, "VER-005", needs=("versioned",)),
+    _spec(versions.zero_in_the_body, "VER-001", "VER-005", needs=("versioned",)),
     _spec(versions.interleaved_versions, "VER-006", needs=("versioned",)),
 )
 

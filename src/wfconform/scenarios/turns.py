@@ -2,7 +2,7 @@
 
 from wfconform.scenarios.client import Client, Scenario, fresh
 from wfconform.scenarios.expectations import ComesBackWhole
-from wfconform.session import Valid
+from wfconform.session import Ended, Valid
 from wfconform.wire import full_form_body
 
 TURNS = 12
@@ -15,6 +15,7 @@ def twelve_turns(client: Client) -> Scenario:
     for number in range(2, TURNS + 1):
         yield session.say(f"This is turn {number - number % 2}.")  # each text twice: a repeated one is a turn, too
     yield session.stop()
+    yield session.say(intent=Ended(("CAN-002",)), expects=())
 
 
 def twelve_marked_turns(client: Client) -> Scenario:
@@ -45,6 +46,7 @@ def full_form(client: Client) -> Scenario:
         body = full_form_body(run_id=session.run_id, text=mark)
         yield said.but(json=body, expects=(*said.request.expects, whole) if said.request.echoed else ())
     yield session.stop(intent=intent).but(json=full_form_body(run_id=session.run_id, text=None, command="stop"))
+    yield session.say(intent=Ended(("EXE-012", "CAN-002")), expects=())
 
 
 _EXTRA = {"x_wfconform": {"nested": [1, None, "text"]}, "Trace-Id": "abc", "unknown": None}

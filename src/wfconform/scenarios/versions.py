@@ -4,6 +4,7 @@ import json
 
 from wfconform.scenarios.client import Client, Scenario, Send, Session
 from wfconform.scenarios.expectations import SaysVersion
+from wfconform.scenarios.turns import TURNS
 from wfconform.session import Lenient, Refused, Valid
 from wfconform.wire import Exchange
 
@@ -29,7 +30,7 @@ def start_on_version(client: Client, session: Session, number: int, *ids: str) -
 
 
 def each_version(client: Client) -> Scenario:
-    """Start on each declared version and ask for another one on every later turn."""
+    """Start on each declared version and ask for another one on every later turn, under every command."""
     numbers = sorted(client.versioned.versions)
     for number in numbers:
         session = client.session("versioned")
@@ -45,8 +46,23 @@ def each_version(client: Client) -> Scenario:
                 intent=Valid(("VER-002",)), expects=says_version(client, number, "VER-001" if late else "VER-002")
             )
             yield said.but(query=() if other is None else _version(other))
+        for command in ("data", "resume"):  # a server need not know them; one that does keeps the version
+            if session.live:
+                yield session.say(command=command, intent=Lenient(), expects=says_version(client, number, "VER-002"))
         if session.live:
             yield session.stop()
+
+
+def twelve_turns_on_a_version(client: Client) -> Scenario:
+    """Start on a version that is not the active one, where there is one, and take twelve turns."""
+    active, numbers = client.versioned.active, sorted(client.versioned.versions)
+    number = next((one for one in numbers if one != active), numbers[0])
+    session = client.session("versioned")
+    yield start_on_version(client, session, number, "VER-001")
+    for _ in range(TURNS - 1):
+        if not session.live:
+            return
+        yield session.say(intent=Valid(("VER-002",)), expects=says_version(client, number, "VER-002"))
 
 
 def _told(client: Client, opened: Exchange) -> bool:
@@ -72,12 +88,12 @@ def zero_in_the_body(client: Client) -> Scenario:
         runs = client.versioned.active if number is None else number
         if runs is None:
             continue
-        session = client.session("versioned")
-        start = start_on_version(client, session, runs, "VER-005").but(query=() if number is None else _version(number))
+        session, ids = client.session("versioned"), ("VER-005",) if number is None else ("VER-001", "VER-005")
+        start = start_on_version(client, session, runs, *ids).but(query=() if number is None else _version(number))
         body = start.request.json or {}
         yield start.but(json={**body, "run_input": {**body["run_input"], "version_number": 0}})
         if session.live:
-            yield session.say(expects=says_version(client, runs, "VER-005"))
+            yield session.say(expects=says_version(client, runs, *ids))
         if session.live:
             yield session.stop()
 

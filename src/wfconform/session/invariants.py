@@ -253,6 +253,11 @@ def can_001(step: Step) -> Outcome:
     return _held(not answer.is_waiting, "false after a stop", "true", "$.is_waiting_for_input")
 
 
+def can_002(step: Step) -> Outcome:
+    """A run that was stopped answers a turn with its cancelled state, if with a 200 at all."""
+    return sts_009(step) if step.run.status == CANCELLED else None
+
+
 def can_003(step: Step) -> Outcome:
     """A second stop answers cancelled."""
     if step.answer.status is None:

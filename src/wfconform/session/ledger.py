@@ -166,6 +166,8 @@ class Ledger:
         id, ask, answer = step.answer.run_id, step.ask, step.answer
         if id is None:
             return []
+        if step.kind is StepKind.STOPPED_UNOPENED and id in self._runs:
+            return _stopped_unasked(self._runs[id], answer)
         if step.kind in (StepKind.OPENED, StepKind.STOPPED_UNOPENED):
             self._runs[id] = step.run
             step.run.executed(ask, answer)
@@ -313,6 +315,14 @@ def _led_elsewhere(step: Step) -> list[Finding]:
     shown = Broken(expected, f"the run {answer.run_id!r} with status {answer.status}", "$.run_id", ("RUN-003",))
     intended = () if isinstance(step.ask.intent, Valid) else step.ask.intent.ids
     return _findings({*intended, *_after_end(step.ask.kind, run)}, shown)
+
+
+def _stopped_unasked(run: RunHistory, answer: Answer) -> list[Finding]:
+    """CAN-007: a stop that named no run told the end of another session, which its owner had not stopped."""
+    if run.terminal or run.stranger or answer.status != CANCELLED:
+        return []
+    shown = f"the run {run.run_id!r} of another session, cancelled"
+    return [Finding("CAN-007", Broken("a refusal, or a cancelled run of its own", shown, "$.run_id"))]
 
 
 def _promised(run: RunHistory) -> set[str]:

@@ -6,7 +6,7 @@ from itertools import combinations
 from wfconform.session.event_rules import evt_002, evt_003, evt_004
 from wfconform.session.history import RunHistory
 from wfconform.session.invariants import Step, StepKind, Table, run_003, sts_002
-from wfconform.session.states import BUSY_REFUSALS, CANCELLED, CLOSING_EVENTS, TERMINAL
+from wfconform.session.states import BUSY_REFUSALS, CANCELLED, CLOSING_EVENTS, RESTING, TERMINAL
 from wfconform.session.tables import COUNTING, ROOTS
 from wfconform.session.values import (
     Answer,
@@ -52,6 +52,7 @@ def judge(run: RunHistory, members: Sequence[Observed], shape: Shape) -> list[Fi
             findings += [*shape(seen.ask, seen.reply, run), *_apply(SHAPE_RULES, run, seen.ask, seen.reply)]
     if stops:
         findings += _stops_among(run, turns, stops) if run.judged and run.status is not None else []
+        findings += _each_once(turns) if run.judged else []
     elif run.judged:
         findings += [*_numbers(run, turns, executed), *(_one_end(turns) if certain else [])]
     start = run.lo
@@ -133,6 +134,18 @@ def _numbers(run: RunHistory, turns: Sequence[Observed], executed: Sequence[tupl
         expected = ", ".join(map(str, range(low, low + len(numbers))))
         return [Finding("TRN-005", Broken(expected, shown, "$.turn_number", COUNTING))]
     return [Finding("TRN-005")]
+
+
+def _each_once(turns: Sequence[Observed]) -> list[Finding]:
+    """TRN-005 beside a stop: turns that it did not cut off have numbers of their own."""
+    replies = [seen.reply for seen in turns]
+    whole = [one for one in replies if isinstance(one, Answer) and one.status in RESTING - TERMINAL]
+    numbers = sorted(one.turn_number for one in whole if one.turn_number is not None)
+    if len(set(numbers)) == len(numbers):
+        return []
+    return [
+        Finding("TRN-005", Broken("each turn_number once", ", ".join(map(str, numbers)), "$.turn_number", COUNTING))
+    ]
 
 
 def _stops_among(run: RunHistory, turns: Sequence[Observed], stops: Sequence[Observed]) -> list[Finding]:

@@ -20,7 +20,7 @@ RULES: dict[StepKind, Table] = {
         *TURN_RULES,
     ),
     StepKind.EXECUTED: (("TRN-002", rule.next_turn), ("RUN-012", rule.run_012), *LATER, *TURN_RULES),
-    StepKind.SNAPSHOT: (("STS-009", rule.sts_009), *LATER),
+    StepKind.SNAPSHOT: (("STS-009", rule.sts_009), ("CAN-002", rule.can_002), *LATER),
     StepKind.STOPPED: (("CAN-001", rule.can_001), ("TRN-006", rule.trn_006), ("STS-013", rule.sts_013), *LATER),
     StepKind.STOPPED_AGAIN: (("CAN-003", rule.can_003), ("TRN-006", rule.trn_006), *LATER),
     StepKind.STOPPED_AFTER_END: (("CAN-005", rule.can_005), *LATER),

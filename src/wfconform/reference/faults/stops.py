@@ -83,6 +83,42 @@ def _unborn_stop() -> Layer:
     return layer
 
 
+def _full_form_stops_unwritten(parts: Parts) -> Parts:
+    """Write nothing down for a stop whose body has every field of the full form."""
+    stopping: set[str] = set()
+
+    def write(record: Record) -> Record | None:
+        lost = record.status is Status.CANCELLED and str(record.id) in stopping
+        return None if lost else record
+
+    async def layer(call: Call, go: Handler) -> Reply:
+        if not (call.stops and "dynamic_variables" in call.run_input):
+            return await go(call)
+        stopping.add(call.run_id or "")
+        try:
+            return await go(call)
+        finally:
+            stopping.discard(call.run_id or "")
+
+    return remembering(lambda: layer)(stored(write=write)(parts))
+
+
+def _stops_the_newest() -> Layer:
+    """Refuse a stop that names no run, after it has stopped the caller's newest one of that workflow."""
+    newest: dict[tuple[str, str], str] = {}
+
+    async def layer(call: Call, go: Handler) -> Reply:
+        reply = await go(call)
+        place = (call.path, call.authorization)
+        if reply.answer and call.opens:
+            newest[place] = reply.json["run_id"]
+        if _stops_nothing(call) and place in newest:
+            await go(call.with_json(run_id=newest.pop(place)))
+        return reply
+
+    return layer
+
+
 def _overwrites(status: Status) -> Change:
     """Let a stop cancel a run that has ended with this status."""
 
@@ -321,6 +357,21 @@ FAULTS: tuple[Fault, ...] = (
         "STS-009",
         "CAN-002",
         reason="the run that is answered counts as stopped",
+    ),
+    fault(
+        "stop-without-run-stops-the-newest",
+        "A stop without run_id is refused, and the newest run is gone.",
+        remembering(_stops_the_newest),
+        "CAN-007",
+        strays=True,
+    ),
+    fault(
+        "full-form-stop-is-not-written",
+        "A stop in the full form answers cancelled, and the run goes on.",
+        _full_form_stops_unwritten,
+        "EXE-012",
+        "CAN-002",
+        "STS-009",
     ),
     fault(
         "stop-overwrites-completed", "A stop makes a completed run cancelled.", _overwrites(Status.COMPLETED), "CAN-005"

@@ -19,6 +19,10 @@ def _version(call: Call) -> str | None:
     return given[-1] if given else None
 
 
+def _command(call: Call) -> str | None:
+    return call.command
+
+
 def _asks_for(pattern: str) -> Callable[[Call], bool]:
     """Pick out first turns whose version looks like this."""
     return lambda call: call.opens and re.fullmatch(pattern, _version(call) or "") is not None
@@ -33,7 +37,10 @@ def _with_version(number: int | None) -> Callable[[Call], Call]:
     return lambda call: call.but(query=query)
 
 
-def _later_turns_run(choose: Callable[[Record, str | None], int]) -> Change:
+Asked = Callable[[Call], str | None]
+
+
+def _later_turns_run(choose: Callable[[Record, str | None], int], asks: Asked = _version) -> Change:
     """Let later turns of the versioned workflow run another version than the first turn chose."""
 
     def change(parts: Parts) -> Parts:
@@ -45,7 +52,7 @@ def _later_turns_run(choose: Callable[[Record, str | None], int]) -> Change:
             return replace(record, version_number=choose(record, asked.get(str(record.id))))
 
         async def layer(call: Call, go: Handler) -> Reply:
-            asked[call.run_id or ""] = _version(call)
+            asked[call.run_id or ""] = asks(call)
             return await go(call)
 
         return remembering(lambda: layer)(stored(read=read)(parts))
@@ -112,6 +119,18 @@ FAULTS: tuple[Fault, ...] = (
         "VER-002",
     ),
     fault(
+        "data-runs-the-active-version",
+        "A later turn with the command data runs the active version.",
+        _later_turns_run(lambda run, command: _ACTIVE if command == "data" else run.version_number, _command),
+        "VER-002",
+    ),
+    fault(
+        "version-lost-at-turn-8",
+        "From turn 8 on the active version runs.",
+        _later_turns_run(lambda run, _: _ACTIVE if run.turn_number >= 7 else run.version_number),
+        "VER-002",
+    ),
+    fault(
         "negative-is-active",
         "A negative version is the active one.",
         calls(_with_version(None), _asks_for(r"-\d+")),
@@ -158,6 +177,7 @@ FAULTS: tuple[Fault, ...] = (
         "body-version-wins",
         "run_input.version_number wins over the query.",
         calls(_with_version(0), _body_zero),
+        "VER-001",
         "VER-005",
     ),
     fault(
