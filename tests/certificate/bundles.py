@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.load_command.measuring import CLOSED, measured
+from tests.report.loads import a_load_run
 from tests.report.runs import a_full_run
 
 from wfconform.certificate.bundle import BESIDE_THE_MANIFEST, CERTIFICATE, sealed
@@ -21,12 +23,25 @@ from wfconform.outcomes import Run, Verdict
 
 KEY, OTHER_KEY = SigningKey.generate(), SigningKey.generate()
 SEEDS = (1, 2, 3)
+LOAD = "evidence/load.json"
 Files = dict[str, bytes]
 
 
 def runs(**verdicts: Verdict) -> dict[str, Run]:
     run = replace(a_full_run(**verdicts), level="full")
     return {f"evidence/seed-{seed}.json": replace(run, seed=seed, calls=600 + seed) for seed in SEEDS}
+
+
+def loaded(**changes: Any) -> Run:
+    """Return a load run that holds: five sessions at once for ten seconds, one SLO."""
+    plan = replace(CLOSED, slos=("turn.p95 < 500ms",), **changes)
+    return a_load_run(plan, violations={}, first_violations=(), series=measured().series)
+
+
+def a_load_bundle() -> Files:
+    """Return a signed bundle of level load."""
+    claim = replace(a_call().claim, level="load")
+    return bundle(a_call(claim=claim), {**runs(), LOAD: loaded()}, KEY)
 
 
 def a_call(**changes: Any) -> CertifyCall:

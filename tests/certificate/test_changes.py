@@ -10,6 +10,7 @@ from tests.certificate.bundles import (
     KEY,
     OTHER_KEY,
     a_bundle,
+    a_load_bundle,
     complaints,
     resealed,
     rewritten,
@@ -246,3 +247,61 @@ def test_a_verdict_is_the_worst_of_all_seeds() -> None:
     rows = {row["id"]: row["verdict"] for row in json.loads(files[CERTIFICATE])["requirements"]}
     assert rows["AUT-005"] == "warn"
     assert complaints(files) == []
+
+
+# --- level load
+
+
+def test_a_certificate_of_level_load_is_valid_and_says_what_was_loaded() -> None:
+    """It names the sessions at once, for how long, and the SLOs; LOD-001 and LOD-002 passed, too."""
+    files = a_load_bundle()
+    assert complaints(files) == []
+    said = json.loads(files[CERTIFICATE])
+    verdicts = {row["id"]: row["verdict"] for row in said["requirements"]}
+    assert (verdicts["LOD-001"], verdicts["LOD-002"]) == ("pass", "pass")
+    assert (said["load"]["sessions_at_once"], said["load"]["steady_s"]) == (5, 10.0)
+    assert said["load"]["slo"] == ["turn.p95 < 500ms"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c.pop("load"), "a load run belongs to the level load"),
+        (lambda c: c.update(level="full"), "a load run belongs to the level load"),
+        (lambda c: c["load"].update(sessions_at_once=500), "is of another load"),
+        (lambda c: c["load"].update(steady_s=3600.0), "is of another load"),
+        (lambda c: c["load"].update(profile="soak"), "is of another load"),
+        (lambda c: c["load"].update(slo=["turn.p95 < 1ms"]), "is of another load"),
+        (lambda c: c["load"].update(slo=[]), "is of another load"),
+        (lambda c: c["load"].update(calls=1), "is of another run"),
+        (lambda c: c["load"].update(report="evidence/seed-1.json"), "is no report of a load run"),
+        (lambda c: c["load"].update(report="evidence/none.json"), "is missing"),
+        (lambda c: c["runs"][0].update(report="evidence/load.json"), "needs one of level 'full'"),
+        (lambda c: c["requirements"].pop(-1), "not those of the catalogue"),
+        (lambda c: c["requirements"][-1].update(verdict="not_tested"), "LOD-002 has to pass at level load"),
+    ],
+)  # fmt: skip
+def test_a_load_that_was_never_made_is_refused_whoever_sealed_it(change, said: str) -> None:  # type: ignore[no-untyped-def]
+    """More sessions, a longer run, other objectives than the report shows, or no report at all."""
+    told = complaints(rewritten(a_load_bundle(), change, key=KEY))
+    assert any(said in one for one in told), told
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: r["load"].update(valid=False), "not valid, or missed an SLO"),
+        (lambda r: r["load"]["slo"][0].update(met=False), "not valid, or missed an SLO"),
+        (lambda r: r["load"].update(slo=[]), "not valid, or missed an SLO"),
+        (lambda r: r["load"].update(configuration={}), "is of another load"),
+        (lambda r: r["load"]["configuration"].update(stages=[]), "is of another load"),
+        (lambda r: r.update(load=None), "is no report of a load run"),
+        (lambda r: r.update(exit_code=5), "did not end with 0"),
+        (lambda r: r["target"].update(base_url="https://elsewhere.example"), "of another target"),
+        (lambda r: r["requirements"][-1].update(verdict="fail"), "another verdict than the reports give it"),
+    ],
+)  # fmt: skip
+def test_a_load_report_that_does_not_hold_is_refused_whoever_sealed_it(change, said: str) -> None:  # type: ignore[no-untyped-def]
+    """The load run's own report has to be valid, of that target, with every SLO met."""
+    told = complaints(with_report(a_load_bundle(), "evidence/load.json", change))
+    assert any(said in one for one in told), told

@@ -10,13 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.certificate.bundles import a_bundle, written
+from tests.certificate.bundles import a_bundle, loaded, written
 from tests.cli.conftest import Command
 from tests.cli.faked import CONVERSATION, Suite
+from tests.report.pages import Page
 from tests.report.runs import UNREACHABLE, a_full_run, a_result, a_run, an_evidence
 
+from wfconform.commands.load import LoadCall
+from wfconform.config import Configured
 from wfconform.conformance.options import DEFAULT_EXAMPLES
-from wfconform.outcomes import Phase, Problem, Verdict
+from wfconform.load.plan import Plan
+from wfconform.outcomes import Phase, Problem, Run, Verdict
 
 CERTIFY = ("certify", "--embedded", "--vendor", "ACME", "--product", "Flow", "--version", "2.1", "--quiet")
 
@@ -174,10 +178,10 @@ def test_a_bundle_of_another_key_is_told_in_one_line(wfconform: Command, suite: 
 
 
 def test_the_help_offers_the_levels_that_can_be_certified(wfconform: Command) -> None:
-    """`load` is none of them."""
+    """All three, and what level load is told."""
     shown = wfconform("certify", "--help").stdout
-    assert "full|durable" in shown
-    assert "durable|load" not in shown
+    assert "full|durable|load" in shown
+    assert "--sessions" in shown
 
 
 def _target_file(**tables: str) -> None:
@@ -203,12 +207,94 @@ def test_what_the_target_file_already_rules_out_is_refused_before_any_call(
     assert suite.options is None
 
 
-@pytest.mark.parametrize("level", ["load", "core", "gold"])
+@pytest.mark.parametrize("level", ["core", "gold"])
 def test_a_level_that_cannot_be_certified_is_refused(wfconform: Command, suite: Suite, level: str) -> None:
     """What this version cannot test all of, or what is no level of a certificate, is refused before any call."""
     refused = wfconform(*CERTIFY, "--out", "bundle", "--level", level)
     assert (refused.exit_code, suite.options) == (2, None)
     assert level in refused.stderr
+
+
+# --- level load
+
+TINY = """
+think = { distribution = "constant", mean_s = 0.05 }
+turns = [2, 2]
+[[stage]]
+sessions = 4
+duration_s = 2
+"""
+UNDER_LOAD = (*CERTIFY, "--out", "bundle", "--level", "load")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ((*UNDER_LOAD, "--slo", "turn.p95 < 1s"), "--sessions: level load certifies"),
+        ((*UNDER_LOAD, "--sessions", "4", "--profile", "tiny.toml"), "--slo: level load certifies"),
+        ((*UNDER_LOAD, "--sessions", "4", "--slo", "turn.p95 < soon"), "turn.p95 < soon"),
+        ((*UNDER_LOAD, "--sessions", "0"), "--sessions: must be above 0"),
+        ((*UNDER_LOAD, "--sessions", "4", "--profile", "none"), "none"),
+        ((*CERTIFY, "--out", "bundle", "--sessions", "4"), "level full runs no load"),
+        ((*CERTIFY, "--out", "bundle", "--profile", "steady"), "level full runs no load"),
+    ],
+)
+def test_a_load_that_is_not_stated_is_refused_before_any_call(
+    wfconform: Command, suite: Suite, asked: tuple[str, ...], said: str
+) -> None:
+    """Level load needs a number of sessions and an objective; other levels take neither."""
+    Path("tiny.toml").write_text(TINY)
+    refused = wfconform(*asked)
+    assert (refused.exit_code, suite.options) == (2, None), refused.output
+    assert said in refused.stderr
+
+
+def test_level_load_runs_the_check_at_full_and_then_the_load(
+    wfconform: Command, suite: Suite, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three checks, one load run of the stated sessions; verify and the page tell what was loaded."""
+    made: list[LoadCall] = []
+
+    def run_once(call: LoadCall, configured: Configured, plan: Plan) -> Run:
+        made.append(call)
+        return replace(loaded(), target=suite.run.target)
+
+    monkeypatch.setattr("wfconform.commands.load.run_once", run_once)
+    done = wfconform(*UNDER_LOAD, "--key", key, "--sessions", "5", "--slo", "turn.p95 < 500ms")
+    assert done.exit_code == 0, done.output
+    assert "CERTIFIED at level load: ACME Flow 2.1, 63 MUSTs passed with 3 seeds" in done.stdout
+    assert suite.options is not None
+    assert (suite.options.level, made[0].profile, made[0].changes.sessions) == ("full", "steady", 5)
+    verified = wfconform("verify", "bundle", "--key", "acme.pub")
+    assert (verified.exit_code, verified.stdout.splitlines()[-1]) == (0, "VALID"), verified.stdout
+    assert "under load: 5 sessions at once for 10 s (profile a test), met turn.p95 < 500ms" in verified.stdout
+    words = Page.of(Path("bundle/report.html").read_text()).words
+    assert "✓ CERTIFIED at level load: ACME Flow 2.1" in words
+    assert "turn.p95 < 500ms ✓ met" in words
+
+
+def test_a_load_that_misses_its_slo_gets_no_certificate(wfconform: Command, suite: Suite) -> None:
+    """A real load of four sessions on the reference: the code is the load run's, and there is no bundle."""
+    Path("tiny.toml").write_text(TINY)
+    asked = ("--sessions", "4", "--profile", "tiny.toml", "--slo", "turn.p50 < 1us")
+    refused = wfconform(*UNDER_LOAD, *asked)
+    assert refused.exit_code in (3, 5), refused.output  # 3: a busy machine made the run invalid
+    assert f"no certificate: the load run ended with {refused.exit_code}" in refused.stdout
+    assert not Path("bundle").exists()
+
+
+def test_a_page_of_a_bundle_says_what_it_certifies_and_who_signed(wfconform: Command, suite: Suite, key: str) -> None:
+    """The report names the subject and the key; without a key it warns in words, and so does JUnit."""
+    assert wfconform(*CERTIFY, "--out", "signed", "--key", key).exit_code == 0
+    assert wfconform(*CERTIFY, "--out", "unsigned").exit_code == 0
+    signed, unsigned = (Page.of(Path(name, "report.html").read_text()).words for name in ("signed", "unsigned"))
+    fingerprint = json.loads(Path("signed/certificate.json").read_text())["signed_by"]
+    assert "✓ CERTIFIED at level full: ACME Flow 2.1" in signed
+    assert f"signed by the key {fingerprint}" in signed
+    assert "! CERTIFIED at level full: ACME Flow 2.1" in unsigned
+    assert "NOT SIGNED" in unsigned
+    assert 'name="signed_by" value="nobody"' in Path("unsigned/junit.xml").read_text()
+    assert any("not signed" in note for note in json.loads(Path("unsigned/report.json").read_text())["notes"])
 
 
 def test_what_is_there_is_never_overwritten(wfconform: Command, suite: Suite) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from wfconform.certificate.canonical import digest, encode
 from wfconform.certificate.contract import contract_digests, requirements_digest
-from wfconform.outcomes import Run, Verdict
+from wfconform.outcomes import LoadOutcome, Run, Verdict
 from wfconform.requirements import catalogue
 
 WORST_LAST = tuple(Verdict)
@@ -58,6 +58,8 @@ def certificate(
     """Return certificate.json; runs: by the path of their report. reports: every file that it vouches for."""
     found = worst_of([verdicts_of(run) for run in runs.values()])
     first = next(iter(runs.values()))
+    checks = {path: run for path, run in runs.items() if run.load is None}
+    loads = [_load_row(path, run, run.load) for path, run in runs.items() if run.load is not None]
     content: dict[str, Any] = {
         "schema_version": "1",
         "kind": "wfconform certificate",
@@ -69,7 +71,7 @@ def certificate(
         },
         "level": claim.level,
         "issued_at": moment(issued_at),
-        "expires_at": moment(issued_at + timedelta(days=claim.valid_days)),
+        "expires_at": expires_at(claim, issued_at),
         "signed_by": signed_by,
         "tool": {"name": first.tool["name"], "version": first.tool["version"]},
         "digests": {
@@ -77,13 +79,19 @@ def certificate(
             "requirements": requirements_digest(),
             "reports": {path: digest(report) for path, report in reports.items()},
         },
-        "seeds": [run.seed for run in runs.values()],
-        "runs": [_run_row(path, run) for path, run in runs.items()],
+        "seeds": [run.seed for run in checks.values()],
+        "runs": [_run_row(path, run) for path, run in checks.items()],
+        **({"load": loads[0]} if loads else {}),
         "requirements": [
             {"id": id, "level": catalogue()[id].level.value, "verdict": verdict.value} for id, verdict in found.items()
         ],
     }
     return encode(content)
+
+
+def expires_at(claim: Claim, issued_at: datetime) -> str:
+    """Return until when a certificate is valid, as it writes times."""
+    return moment(issued_at + timedelta(days=claim.valid_days))
 
 
 def moment(when: datetime) -> str:
@@ -99,4 +107,25 @@ def _run_row(path: str, run: Run) -> dict[str, Any]:
         "calls": run.calls,
         "sessions": run.sessions,
         "report": path,
+    }
+
+
+def _load_row(path: str, run: Run, load: LoadOutcome) -> dict[str, Any]:
+    return {
+        "profile": load.profile,
+        **stated(load.configuration),
+        "slo": [slo.expression for slo in load.slo],
+        "started_at": run.started_at,
+        "calls": run.calls,
+        "sessions": run.sessions,
+        "report": path,
+    }
+
+
+def stated(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a load run was asked for: sessions at once in its steady stages at most, and how long these last."""
+    steady = [stage for stage in configuration["stages"] if stage["phase"] == "steady"]
+    return {
+        "sessions_at_once": int(max(max(stage["start"], stage["end"]) for stage in steady)),
+        "steady_s": float(sum(stage["duration_s"] for stage in steady)),
     }

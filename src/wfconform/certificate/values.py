@@ -45,6 +45,19 @@ class CertifiedRun(_Part):
     report: Said
 
 
+class CertifiedLoad(_Part):
+    """The load run: how many sessions at once were asked for, how long (steady stages, seconds), which SLOs it met."""
+
+    profile: Said
+    sessions_at_once: int
+    steady_s: float
+    slo: list[Said]
+    started_at: str
+    calls: int
+    sessions: int
+    report: Said
+
+
 class Certified(_Part):
     """The verdict on one requirement: the worst of all runs."""
 
@@ -62,7 +75,10 @@ class Digests(_Part):
 
 
 class Certificate(_Part):
-    """The certificate. Times: ISO 8601, UTC, whole seconds; signed_by: the key's fingerprint, null when unsigned."""
+    """The certificate. Times: ISO 8601, UTC, whole seconds; signed_by: the key's fingerprint, null when unsigned.
+
+    load: at level load alone.
+    """
 
     schema_version: Literal["1"]
     kind: Literal["wfconform certificate"]
@@ -75,6 +91,7 @@ class Certificate(_Part):
     digests: Digests
     seeds: list[int]
     runs: list[CertifiedRun]
+    load: CertifiedLoad | None = None
     requirements: list[Certified]
 
 

@@ -12,13 +12,13 @@ from wfconform.certificate.bundle import BESIDE_THE_MANIFEST, CERTIFICATE, MANIF
 from wfconform.certificate.canonical import decode, digest
 from wfconform.certificate.complaints import BadBundle, Complaint
 from wfconform.certificate.contract import NORMATIVE, contract_digests, requirements_digest
-from wfconform.certificate.issuing import worst_of
+from wfconform.certificate.issuing import stated, worst_of
 from wfconform.certificate.keys import PublicKey
-from wfconform.certificate.levels import LEVELS, SEEDS_AT_LEAST
-from wfconform.certificate.values import Certificate, CertifiedRun, Manifest, Signature
+from wfconform.certificate.levels import CHECKED_AT, LOAD, SEEDS_AT_LEAST, required_for
+from wfconform.certificate.values import Certificate, CertifiedLoad, CertifiedRun, Manifest, Signature
 from wfconform.errors import UsageError
 from wfconform.outcomes import Verdict
-from wfconform.requirements import catalogue, required_at
+from wfconform.requirements import catalogue
 
 CLOCK_SKEW = timedelta(minutes=10)
 _PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
@@ -121,10 +121,8 @@ def _sealed_as_said(certificate: Certificate, signed_by: str | None) -> Iterator
 def _level(certificate: Certificate, _files: Mapping[str, bytes]) -> Iterator[Complaint]:
     """All IDs of the level are there, and passed."""
     try:
-        required = required_at(certificate.level) if certificate.level in LEVELS else None
+        required = required_for(certificate.level)
     except UsageError:
-        required = None
-    if required is None:
         yield Complaint(CERTIFICATE, f"the level {certificate.level!r} is none that this version knows")
         return
     rows = {row.id: row for row in certificate.requirements}
@@ -164,6 +162,18 @@ class _Row(BaseModel):
     verdict: Verdict
 
 
+class _Slo(BaseModel):
+    expression: str
+    met: bool
+
+
+class _Load(BaseModel):
+    profile: str
+    valid: bool
+    slo: list[_Slo]
+    configuration: dict[str, Any]
+
+
 class _Report(BaseModel):
     """What a certificate rests on, of one report."""
 
@@ -177,6 +187,7 @@ class _Report(BaseModel):
     sessions: int
     target: dict[str, Any]
     requirements: list[_Row]
+    load: _Load | None = None
 
 
 def _reports(certificate: Certificate, files: Mapping[str, bytes]) -> Iterator[Complaint]:
@@ -187,8 +198,12 @@ def _reports(certificate: Certificate, files: Mapping[str, bytes]) -> Iterator[C
     seeds = [run.seed for run in certificate.runs]
     if seeds != certificate.seeds or len(set(seeds)) < SEEDS_AT_LEAST:
         yield Complaint(CERTIFICATE, f"needs runs with {SEEDS_AT_LEAST} different seeds, each named once")
+    if (certificate.load is not None) is not (certificate.level == LOAD):
+        yield Complaint(CERTIFICATE, f"a load run belongs to the level {LOAD}, and to no other")
     verdicts = []
-    for run in certificate.runs:
+    runs: list[CertifiedRun | CertifiedLoad] = [*certificate.runs]
+    runs += [certificate.load] if certificate.load is not None else []
+    for run in runs:
         try:
             report = _report_of(run, files, certificate)
         except BadBundle as error:
@@ -201,7 +216,7 @@ def _reports(certificate: Certificate, files: Mapping[str, bytes]) -> Iterator[C
     yield from _told(other, "has another verdict than the reports give it")
 
 
-def _report_of(run: CertifiedRun, files: Mapping[str, bytes], certificate: Certificate) -> _Report:
+def _report_of(run: CertifiedRun | CertifiedLoad, files: Mapping[str, bytes], certificate: Certificate) -> _Report:
     if run.report not in files or run.report not in certificate.digests.reports:
         raise BadBundle(run.report, "is missing: the report of a run")
     try:
@@ -210,16 +225,36 @@ def _report_of(run: CertifiedRun, files: Mapping[str, bytes], certificate: Certi
         raise BadBundle(run.report, "is no report of this program") from None
 
 
-def _differs(certificate: Certificate, run: CertifiedRun, report: _Report) -> Iterator[str]:
-    same = ("seed", "started_at", "calls", "sessions")
+def _differs(certificate: Certificate, run: CertifiedRun | CertifiedLoad, report: _Report) -> Iterator[str]:
+    check = isinstance(run, CertifiedRun)
+    same = ("started_at", "calls", "sessions", *(("seed",) if check else ()))
     if any(getattr(run, name) != getattr(report, name) for name in same):
         yield "is of another run than certificate.json says"
-    if report.level != certificate.level:
-        yield f"is of level {report.level!r}, the certificate of level {certificate.level!r}"
+    level = CHECKED_AT.get(certificate.level, certificate.level) if check else LOAD
+    if report.level != level:
+        yield f"is of level {report.level!r}, the certificate needs one of level {level!r}"
     if report.target.get("base_url") != certificate.subject.base_url:
         yield "is of another target than the certificate"
     if report.exit_code != 0 or report.partial or report.interrupted:
         yield "is of a run that did not end with 0 over all requirements"
+    if isinstance(run, CertifiedLoad):
+        yield from _load_differs(run, report.load)
+
+
+def _load_differs(run: CertifiedLoad, load: _Load | None) -> Iterator[str]:
+    """What was asked for is what certificate.json says, and it was met."""
+    if load is None:
+        yield "is no report of a load run"
+        return
+    try:
+        asked = stated(load.configuration)
+    except (KeyError, TypeError, ValueError):
+        asked = {}
+    told = {"sessions_at_once": run.sessions_at_once, "steady_s": run.steady_s}
+    if asked != told or load.profile != run.profile or [slo.expression for slo in load.slo] != run.slo:
+        yield "is of another load than certificate.json says"
+    if not load.valid or not load.slo or not all(slo.met for slo in load.slo):
+        yield "is of a load run that is not valid, or missed an SLO"
 
 
 def _times(certificate: Certificate, now: datetime) -> Iterator[Complaint]:

@@ -7,6 +7,7 @@ import typer
 
 from wfconform.cli.options import (
     JUDGED,
+    LOAD,
     REPORTS,
     ConcurrencyOption,
     ConfigOption,
@@ -33,7 +34,7 @@ def certify(
     product: Annotated[str, typer.Option("--product", help="What it is called.", rich_help_panel=SUBJECT)],
     version: Annotated[str, typer.Option("--version", help="Its version.", rich_help_panel=SUBJECT)],
     level: Annotated[
-        str, typer.Option("--level", metavar="full|durable", help="What it must show.", rich_help_panel=JUDGED)
+        str, typer.Option("--level", metavar="full|durable|load", help="What it must show.", rich_help_panel=JUDGED)
     ] = "full",
     out: Annotated[
         Path, typer.Option("--out", metavar="PATH", help="Where the bundle goes.", rich_help_panel=REPORTS)
@@ -57,6 +58,29 @@ def certify(
         list[int] | None,
         typer.Option("--seed", help="Repeatable; three different ones or more [1, 2, 3].", rich_help_panel=JUDGED),
     ] = None,
+    sessions: Annotated[
+        int | None,
+        typer.Option("--sessions", metavar="N", help="Level load: so many at once.", rich_help_panel=LOAD),
+    ] = None,
+    slo: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slo",
+            metavar="SLO",
+            help="Level load: 'turn.p95 < 500ms', beside those of the profile; repeatable.",
+            rich_help_panel=LOAD,
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", "-p", metavar="NAME|PATH", help="Level load: what is done [steady].", rich_help_panel=LOAD
+        ),
+    ] = None,
+    duration: Annotated[
+        str | None,
+        typer.Option("--duration", metavar="TIME", help="Level load: of its steady stages.", rich_help_panel=LOAD),
+    ] = None,
     config: ConfigOption = None,
     workflow: WorkflowOption = None,
     header: HeaderOption = None,
@@ -72,11 +96,13 @@ def certify(
 ) -> int:
     """Test a deployment with three seeds and write a certificate that others can verify.
 
-    Refused when a MUST of the level does not pass, is not tested or is expected to fail.
+    Refused when a MUST of the level does not pass, is not tested or is expected to fail; level load runs a load, too.
 
     [bold]Examples[/bold]
 
     [cyan]wfconform certify --config prod.toml --vendor ACME --product Flow --version 2.1 --key acme[/cyan]
+
+    [cyan]wfconform certify --vendor ACME --product Flow --version 2.1 --level load --sessions 200[/cyan]
 
     [cyan]wfconform certify --embedded --vendor me --product reference --version 1 --zip[/cyan]
     """
@@ -84,6 +110,7 @@ def certify(
     from wfconform.commands.certify import CertifyCall
     from wfconform.commands.certify import certify as run
     from wfconform.config import Overrides
+    from wfconform.load.profile import Changes
 
     overrides = Overrides(
         target=target,
@@ -104,6 +131,8 @@ def certify(
         key=key,
         seeds=tuple(seed or (1, 2, 3)),
         concurrency=concurrency,
+        profile=profile,
+        load=Changes(sessions=sessions, duration=duration, slos=tuple(slo or ())),
         redact_bodies=redact_bodies,
         quiet=quiet,
         no_color=no_color,

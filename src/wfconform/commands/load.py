@@ -70,7 +70,7 @@ class LoadCall:
 
 def load(call: LoadCall) -> int:
     """Run a load profile against a target and report; returns the exit code of the run."""
-    plan = _planned(call)
+    plan = planned(call)
     _refuse_contradictions(call)
     configured = None if call.embedded else resolve(call.overrides)
     call.outputs.prepare()
@@ -88,7 +88,8 @@ def list_profiles() -> int:
     return 0
 
 
-def _planned(call: LoadCall) -> Plan:
+def planned(call: LoadCall) -> Plan:
+    """Return what the call does; raises UsageError for a profile or an option that cannot be used."""
     changes = call.changes
     if call.text_file is not None:
         changes = replace(changes, texts=read_texts(call.text_file, where="--text-file"))
@@ -101,14 +102,19 @@ def _refuse_contradictions(call: LoadCall) -> None:
 
 
 def _run(call: LoadCall, configured: Configured, plan: Plan) -> int:
+    run = run_once(call, configured, plan)
+    return run if isinstance(run, int) else report(run, call.outputs, _shown(call))
+
+
+def run_once(call: LoadCall, configured: Configured, plan: Plan) -> Run | int:
+    """Make the load, judge it, run the reproducers of what broke; a worker, which judges nothing, gives a code."""
     target = configured.target
     plan, left_out = fitted(plan, target.offers, asked=call.changes.mix is not None)
     notes = [*configured.notes, *(f"the target cannot show {name}: left out of the mix" for name in left_out)]
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     problem = None if call.role == "worker" else asyncio.run(_first_contact(target, plan))
     if problem is not None:
-        run = replace(_made(target, plan, begun), problems=(problem,), notes=tuple(notes))
-        return report(run, call.outputs, _shown(call))
+        return replace(_made(target, plan, begun), problems=(problem,), notes=tuple(notes))
     _announce(call, target, plan)
     with TemporaryDirectory(prefix="wfconform-load-") as folder:
         measured, miss, interrupted = _carried_out(call, _job(call, target, plan, Path(folder)))
@@ -116,7 +122,7 @@ def _run(call: LoadCall, configured: Configured, plan: Plan) -> int:
         return INTERRUPTED if interrupted else 0
     run = _judged(_made(target, plan, begun), _redacted(measured, target), plan, target, miss)
     run = replace(run, strict=call.strict, interrupted=interrupted, notes=(*notes, *run.notes))
-    return report(_rerun(call, run, target), call.outputs, _shown(call))
+    return _rerun(call, run, target)
 
 
 async def _first_contact(target: Target, plan: Plan) -> Problem | None:

@@ -2,6 +2,7 @@
 
 from wfconform.outcomes.load import LatencySummary, LoadOutcome, Second, SloOutcome
 from wfconform.outcomes.run import (
+    Certification,
     Evidence,
     Phase,
     Problem,
@@ -12,6 +13,7 @@ from wfconform.outcomes.run import (
 )
 
 __all__ = [
+    "Certification",
     "Evidence",
     "LatencySummary",
     "LoadOutcome",

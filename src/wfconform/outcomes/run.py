@@ -93,12 +93,27 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
+class Certification:
+    """What several runs as one certify. musts: how many of the level passed; signed_by: the key, None: nobody signed.
+
+    subject: vendor, product and version; seeds: of the checks; valid_until: ISO 8601, UTC.
+    """
+
+    subject: str
+    musts: int
+    seeds: tuple[int, ...]
+    signed_by: str | None
+    valid_until: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run against one target: all that any report shows.
 
     target: redacted description (name, base_url, roles, auth); level: what had to be tested for exit 0; started_at:
     ISO 8601, UTC; partial: judged over a selection only; interrupted: ended by the user; calls, sessions: how many were
-    made; phases: the generated ones, where there were any; load: what a load run measured, None when it was none.
+    made; phases: the generated ones, where there were any; load: what a load run measured, None when it was none;
+    certified: what it certifies, None for a single run.
     """
 
     tool: Mapping[str, str]
@@ -117,6 +132,7 @@ class Run:
     notes: tuple[str, ...] = field(default=())
     phases: tuple[Phase, ...] = ()
     load: LoadOutcome | None = None
+    certified: Certification | None = None
 
     @property
     def summary(self) -> dict[str, int]:

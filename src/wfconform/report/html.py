@@ -51,6 +51,7 @@ class Page:
     """All that the template shows, as text that is already plain."""
 
     style: Markup
+    about: str
     target: str
     headline: str
     numbers: str
@@ -90,15 +91,16 @@ def _page(run: Run) -> Page:
     found = findings(run)
     linked = frozenset(finding.id for finding in found)
     load = load_page(run.load) if run.load else None
-    good, warned = run.exit_code == 0, run.exit_code in (3, 5, 130)
+    tone = _tone(run)
     return Page(
         style=Markup(_style()),  # noqa: S704 - our own file
+        about="certificate" if run.certified is not None else "report",
         target=plain(str(run.target.get("name") or run.target.get("base_url", ""))),
         headline=plain(headline(run)),
         numbers=plain(summary_line(run).removeprefix(f"{headline(run)}: ")),
         exit_meaning=plain(exit_meaning(run)),
-        tone="good" if good else "warn" if warned else "bad",
-        sign="✓" if good else "!" if warned else "✗",
+        tone=tone,
+        sign=_SIGNS[tone],
         facts=tuple(_facts(run)),
         sections=tuple(_sections(run, found=bool(found))),
         problems=tuple({"message": plain(one.message), "hint": plain(one.hint)} for one in run.problems),
@@ -111,16 +113,29 @@ def _page(run: Run) -> Page:
     )
 
 
+_SIGNS = {"good": "✓", "warn": "!", "bad": "✗"}
+
+
+def _tone(run: Run) -> str:
+    """Return how the verdict looks; a certificate that nobody signed is no good one."""
+    if run.exit_code in (3, 5, 130) or (run.certified is not None and run.certified.signed_by is None):
+        return "warn"
+    return "good" if run.exit_code == 0 else "bad"
+
+
 @cache
 def _style() -> str:
     return (files("wfconform.report") / "templates" / "report.css").read_text(encoding="utf-8")
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
+    certified, load = run.certified, run.load
     rows = {
         "Base URL": str(run.target.get("base_url", "")),
-        "Level" if run.load is None else "Load profile": run.level if run.load is None else run.load.profile,
-        "Seed": str(run.seed),
+        "Level": run.level if load is None or certified is not None else "",
+        "Load profile": load.profile if load is not None else "",
+        "Valid until": certified.valid_until if certified is not None else "",
+        "Seed": str(run.seed) if certified is None else "",
         "Begun": run.started_at,
         "Took": f"{run.duration_s:,.1f} s",
         "Calls": f"{run.calls:,} in {run.sessions:,} sessions",

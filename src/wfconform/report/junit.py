@@ -41,6 +41,7 @@ def _suite_properties(run: Run) -> dict[str, str]:
         "target": str(run.target.get("base_url", "")),
         "partial": str(run.partial).lower(),
         "verdict": summary_line(run),
+        **({"signed_by": run.certified.signed_by or "nobody"} if run.certified is not None else {}),
     }
 
 

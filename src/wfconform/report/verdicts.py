@@ -1,6 +1,6 @@
 """The words of a verdict: of one requirement, and of the run as a whole. Every report says the same ones."""
 
-from wfconform.outcomes import LoadOutcome, Run, Verdict
+from wfconform.outcomes import Certification, LoadOutcome, Run, Verdict
 from wfconform.requirements import Level, required_at
 
 WORDS = {
@@ -45,6 +45,8 @@ _EXIT_MEANINGS = {
 def headline(run: Run) -> str:
     """Return the verdict on the run, without the numbers."""
     selection = " (partial: judged over the selection only)" if run.partial else ""
+    if run.certified is not None:
+        return f"CERTIFIED at level {run.level}: {run.certified.subject}"
     untested = run.exit_code == 3 and not musts_tested(run)[0]
     if run.load is not None:
         return (_SENTENCES | _LOAD_SENTENCES)[run.exit_code]
@@ -54,6 +56,8 @@ def headline(run: Run) -> str:
 
 def summary_line(run: Run) -> str:
     """Return the verdict on the run in one sentence with its numbers."""
+    if run.certified is not None:
+        return f"{headline(run)}: {', '.join(_certified_numbers(run, run.certified))}"
     if run.load is not None:
         return f"{headline(run)}: {', '.join(_load_numbers(run.load))}"
     tested, asked = musts_tested(run)
@@ -68,7 +72,10 @@ def summary_line(run: Run) -> str:
 
 
 def exit_meaning(run: Run) -> str:
-    """Return the exit code and what it means."""
+    """Return the exit code and what it means; of a certificate, who vouches for it."""
+    if run.certified is not None:
+        signed = run.certified.signed_by
+        return f"signed by the key {signed}" if signed else "NOT SIGNED: anybody could have written it"
     strict = " (warnings count: --strict)" if run.strict and run.exit_code == 1 else ""
     meanings = _EXIT_MEANINGS if run.load is None else _EXIT_MEANINGS | _LOAD_MEANINGS
     return f"exit {run.exit_code}: {meanings[run.exit_code]}{strict}"
@@ -80,6 +87,12 @@ def musts_tested(run: Run) -> tuple[int, int]:
     verdicts = {r.id: r.verdict for r in run.results if r.level is Level.MUST and r.id in asked}
     tested = sum(verdict is not Verdict.NOT_TESTED for verdict in verdicts.values())
     return tested, len(verdicts) if run.partial else len(asked)
+
+
+def _certified_numbers(run: Run, certified: Certification) -> list[str]:
+    seeds = ", ".join(map(str, certified.seeds))
+    parts = [f"all {certified.musts} MUSTs passed with the seeds {seeds}", _counted(run.summary["warn"], "warning")]
+    return parts + (_load_numbers(run.load) if run.load is not None else [])
 
 
 def _load_numbers(load: LoadOutcome) -> list[str]:
