@@ -11,6 +11,7 @@ from tests.servers.conforming import CONFORMING
 Message = MutableMapping[str, Any]
 COOKIE = "sid-cookie-4711-0815"
 KEY, SECOND_KEY = "sk-live-first+/0123456789abcdef", "sk-live-second-9876543210fedcba"
+_TOLD = ("authorization", "teamid", "x-tenant", "cookie")
 _INSIDE = {f"Bearer {KEY}".encode(): b"Bearer key-one", f"Bearer {SECOND_KEY}".encode(): b"Bearer key-two"}
 
 
@@ -61,7 +62,7 @@ def _with(body: bytes, more: dict[str, Any]) -> bytes:
 
 def in_every_form(sent: dict[str, str]) -> list[str]:
     """Return what a request's headers held, as it may stand in a text."""
-    held = [value for name, value in sent.items() if name in ("authorization", "teamid", "x-tenant")]
+    held = [value for name, value in sent.items() if name in _TOLD]
     held += [value.removeprefix("Bearer ") for value in held]
     return [
         form

@@ -27,7 +27,10 @@ from wfconform.reference import serving
 __all__ = ["_own_environment", "wfconform"]
 
 HEADER, TEAM = "tenant-header-value-5512", "team-identity-8841"
-PLANTED = (KEY, SECOND_KEY, HEADER, TEAM, COOKIE)
+SECOND_TEAM, SENT_COOKIE = "second-team-identity-1177", "session=sent-cookie-9021-3346"
+PLANTED = (KEY, SECOND_KEY, HEADER, TEAM, COOKIE, SECOND_TEAM, SENT_COOKIE)
+REPORTS = {"r.json": "--json", "r.xml": "--junit", "r.md": "--markdown", "r.sarif": "--sarif", "r.html": "--html"}
+OUTPUTS = (*(part for name, option in REPORTS.items() for part in (option, name)), "--show-reproducers")
 PIECE = 9  # characters of a secret that may not be seen either
 
 
@@ -57,7 +60,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         description["target"] |= {
             "api_key_env": "ACME_KEY",
             "second_api_key_env": "ACME_SECOND",
-            "headers": {"teamid": TEAM, "X-Tenant": HEADER},
+            "headers": {"teamid": TEAM, "X-Tenant": HEADER, "Cookie": SENT_COOKIE},
+            "second_headers": {"teamid": SECOND_TEAM, "X-Tenant": HEADER, "Cookie": SENT_COOKIE},
         }
         Path("t.toml").write_text(dumps(description))
         yield url
@@ -66,16 +70,28 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.parametrize(("says", "only"), [(leaks, "EXE,STS,TRN-001,AUT-004"), (padded, "TRN,AUT,RUN")])
 def test_nothing_that_a_check_writes_holds_a_secret(wfconform: Command, server: str, says: Says, only: str) -> None:
     """A server that echoes keys and headers into every field: no report, script or line of the console has them."""
-    outputs = ("--json", "r.json", "--junit", "r.xml", "--markdown", "r.md", "--sarif", "r.sarif", "--show-reproducers")
     with serving(Echoing(says)) as url:
-        done = wfconform("check", url, "--config", "t.toml", "--only", only, *outputs, "--no-rerun")
+        done = wfconform("check", url, "--config", "t.toml", "--only", only, *OUTPUTS, "--no-rerun")
     assert done.exit_code == 1, done.output
     assert "***" in done.output
     artefacts = {"console": done.output} | {str(one): one.read_text() for one in Path().rglob("*") if one.is_file()}
     del artefacts["t.toml"]
-    assert len(artefacts) >= 6
+    assert len(artefacts) >= 7
     assert {name: found for name, text in artefacts.items() if (found := _found_in(text))} == {}
     assert json.loads(artefacts["r.json"])["exit_code"] == 1
+
+
+def test_nothing_that_a_load_run_writes_holds_a_secret(wfconform: Command, server: str) -> None:
+    """The same server under load: figures, first violations and their scripts are told without what it gave away."""
+    Path("tiny.toml").write_text("turns = [2, 2]\n[[stage]]\nsessions = 2\nduration_s = 1\n")
+    asked = tuple(part for part in OUTPUTS if part not in ("--sarif", "r.sarif"))
+    with serving(Echoing(leaks)) as url:
+        done = wfconform("load", url, "--config", "t.toml", "-p", "tiny.toml", *asked, "--csv", "r.csv", "--no-rerun")
+    assert done.exit_code in (1, 3), done.output
+    artefacts = {"console": done.output} | {str(one): one.read_text() for one in Path().rglob("*") if one.is_file()}
+    del artefacts["t.toml"]
+    assert {"r.json", "r.html", "r.xml", "r.md", "r.csv"} <= set(artefacts)
+    assert {name: found for name, text in artefacts.items() if (found := _found_in(text))} == {}
 
 
 def test_a_refused_first_contact_holds_no_secret_either(wfconform: Command, server: str) -> None:
@@ -226,19 +242,16 @@ def _canaries(_sent: dict[str, str], asked: str) -> dict[str, object]:
 
 def test_with_redact_bodies_no_text_is_in_any_report(wfconform: Command, server: str) -> None:
     """Strings of requests and responses become hashes everywhere; the verdicts stay, scripts are left out."""
-    outputs = ("--json", "r.json", "--junit", "r.xml", "--markdown", "r.md", "--sarif", "r.sarif", "--show-reproducers")
-    asked = ("--only", "EXE,STS,TRN,EVT", "--no-rerun", *outputs)
+    asked = ("--only", "EXE,STS,TRN,EVT", "--no-rerun", *OUTPUTS)
     with serving(Echoing(_canaries)) as url:
         plain = wfconform("check", url, "--config", "t.toml", *asked)
-        shown = plain.output + "".join(Path(name).read_text() for name in ("r.json", "r.xml", "r.md", "r.sarif"))
+        shown = plain.output + "".join(Path(name).read_text() for name in REPORTS)
         before = {row["id"]: row["verdict"] for row in json.loads(Path("r.json").read_text())["requirements"]}
         redacted = wfconform("check", url, "--config", "t.toml", *asked, "--redact-bodies")
     assert CANARY.search(shown)
     after = {row["id"]: row["verdict"] for row in json.loads(Path("r.json").read_text())["requirements"]}
     assert after == before
-    artefacts = {"console": redacted.output} | {
-        name: Path(name).read_text() for name in ("r.json", "r.xml", "r.md", "r.sarif")
-    }
+    artefacts = {"console": redacted.output} | {name: Path(name).read_text() for name in REPORTS}
     assert {name: found.group() for name, text in artefacts.items() if (found := CANARY.search(text))} == {}
     assert "sha256:" in artefacts["r.json"]
     assert not list(Path().glob("r.repro/*.sh"))

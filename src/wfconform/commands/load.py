@@ -120,7 +120,7 @@ def run_once(call: LoadCall, configured: Configured, plan: Plan) -> Run | int:
         measured, miss, interrupted = _carried_out(call, _job(call, target, plan, Path(folder)))
     if measured is None:
         return INTERRUPTED if interrupted else 0
-    run = _judged(_made(target, plan, begun), _redacted(measured, target), plan, target, miss)
+    run = _scrubbed(_judged(_made(target, plan, begun), _redacted(measured, target), plan, target, miss), target)
     run = replace(run, strict=call.strict, interrupted=interrupted, notes=(*notes, *run.notes))
     return _rerun(call, run, target)
 
@@ -273,6 +273,14 @@ def _redacted(measured: Measured, target: Target) -> Measured:
         failures={redact(cause): count for cause, count in measured.failures.items()},
         notes=tuple(map(redact, measured.notes)),
     )
+
+
+def _scrubbed(run: Run, target: Target) -> Run:
+    """Return the run without any secret in what reproducers rest on: answers of the target, whole."""
+    from wfconform.conformance.record import Recorder
+    from wfconform.conformance.scrub import scrubbed
+
+    return scrubbed(run, Recorder(target.access, begun_s=0.0).secrets)
 
 
 def _described(target: Target) -> dict[str, object]:

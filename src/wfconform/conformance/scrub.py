@@ -38,17 +38,18 @@ def _evidence(evidence: Evidence, in_script: Scrub) -> Evidence:
     return replace(
         evidence,
         reproducer=None if evidence.reproducer is None else in_script(evidence.reproducer),
-        predicate=None if evidence.predicate is None else _walked(evidence.predicate, in_script),
+        predicate=None if evidence.predicate is None else _walked(evidence.predicate, in_script, keys=in_script),
     )
 
 
-def _walked(node: Any, redact: Scrub) -> Any:
+def _walked(node: Any, redact: Scrub, *, keys: Scrub = str) -> Any:
+    """Return a value with its texts redacted; keys: what becomes of the names in mappings, the target's own, too."""
     match node:
         case str():
             return redact(node)
         case Mapping():
-            return {key: _walked(value, redact) for key, value in node.items()}
+            return {keys(key): _walked(value, redact, keys=keys) for key, value in node.items()}
         case list() | tuple():
-            return [_walked(value, redact) for value in node]
+            return [_walked(value, redact, keys=keys) for value in node]
         case _:
             return node
