@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 XDIST ?= -n 2
 
-.PHONY: help demo test databases crash lint bench selftest selftest-full selftest-generated matrix clean
+.PHONY: help demo test databases axe crash lint bench selftest selftest-full selftest-generated matrix clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -30,7 +30,13 @@ demo: .venv/.base ## check the embedded reference over real HTTP and write a rep
 
 databases: .venv/.databases ## install the database servers that the tests and measurements of durable runs use
 
-test: .venv/.dev .venv/.databases ## run the tests
+.venv/.axe: .venv/.base tests/report/install.py
+	@$(BIN)/python tests/report/install.py .venv/axe
+	@touch $@
+
+axe: .venv/.axe ## install axe-core, which the tests of pages run in Chromium where both can be had
+
+test: .venv/.dev .venv/.databases .venv/.axe ## run the tests
 	$(BIN)/pytest $(XDIST) $(ARGS)
 
 lint: .venv/.dev ## ruff, mypy --strict, import-linter

@@ -318,7 +318,7 @@ def drawn(id: str, draw: Callable[[Any], None], *, panels: int = 1) -> str:
         height_in = _HEIGHT_IN if panels == 1 else 1.7 * panels
         figure = Figure(figsize=(_WIDTH_IN, height_in))
         bottom, top = (0.5 / height_in, 1 - 0.25 / height_in)
-        figure.subplots_adjust(left=0.1, right=0.83, bottom=bottom, top=top, hspace=0.25)
+        figure.subplots_adjust(left=0.1, right=0.8, bottom=bottom, top=top, hspace=0.25)
         axes = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
         draw(list(axes))
         for one in axes:

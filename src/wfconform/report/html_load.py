@@ -93,7 +93,7 @@ def _latency(load: LoadOutcome) -> Grid:
         for name, one in found
         if one.count
     ]
-    return Grid(("", "Count", "Mean", "p50", "p95", "p99", "Max"), tuple(rows))
+    return Grid(("Of a", "Count", "Mean", "p50", "p95", "p99", "Max"), tuple(rows))
 
 
 def _workers(workers: Sequence[Mapping[str, object]]) -> Grid | None:

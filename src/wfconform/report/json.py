@@ -179,6 +179,19 @@ class Load(_Part):
     series: list[LoadSecond]
 
 
+class Certified(_Part):
+    """What the report of a certificate certifies."""
+
+    subject: str
+    """Vendor, product and version."""
+    musts: int
+    """How many of the level passed."""
+    seeds: list[int]
+    signed_by: str | None
+    """The key's fingerprint; null: nobody signed it, so anybody could have written it."""
+    valid_until: str
+
+
 class Report(_Part):
     """A report of one run."""
 
@@ -208,6 +221,8 @@ class Report(_Part):
     requirements: list[Result]
     load: Load | None = None
     """What a load run measured; null when it was none."""
+    certified: Certified | None = None
+    """Null but in the report of a certificate."""
 
 
 def report(run: Run) -> Report:
@@ -234,6 +249,7 @@ def report(run: Run) -> Report:
         "phases": [asdict(phase) for phase in run.phases],
         "requirements": [_result(result) for result in run.results],
         "load": asdict(run.load) if run.load else None,
+        "certified": asdict(run.certified) if run.certified else None,
         **{name: getattr(run, name) for name in fields},
     }
     return Report.model_validate(_whole(content))
