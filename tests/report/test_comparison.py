@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hdrh.histogram import HdrHistogram
 from rich.console import Console
+from tests.certificate.bundles import a_load_bundle
 from tests.cli.conftest import Command, _own_environment, wfconform
 from tests.report.loads import a_load_run
 from tests.report.runs import HOSTILE, a_full_run, a_result, a_run
@@ -188,6 +189,13 @@ def test_the_matrix_shows_each_target_in_a_column(wfconform: Command) -> None:
     assert "| **TRN-002** MUST" in text
     assert "| pass | **FAIL** |" in next(line for line in text.splitlines() if "**TRN-002**" in line)
     assert "`acme (one)`" in text
+
+
+def test_the_report_of_a_load_certificate_is_counted_by_what_it_certifies(wfconform: Command) -> None:
+    """MUSTs of level full and those under load; storage was not asked for."""
+    Path("report.json").write_bytes(a_load_bundle()["report.json"])
+    shown = wfconform("matrix", _written("one.json", a_full_run()), "report.json")
+    assert "exit 0 at level load, 63 of 63 MUSTs passed" in shown.stdout
 
 
 def test_markdown_on_stdout_is_nothing_else(wfconform: Command) -> None:

@@ -13,6 +13,7 @@ from wfconform.outcomes import Verdict
 from wfconform.report.json import Report
 from wfconform.report.markdown import code_span, prose
 from wfconform.report.text import clipped, plain, sentence
+from wfconform.report.verdicts import LOAD_MUSTS
 from wfconform.requirements import LEVELS, Level, catalogue, groups, required_at
 
 _LOOK = {
@@ -83,15 +84,22 @@ def _row(id: str, targets: Sequence[Column], *, utf: bool) -> list[Text]:
 
 def _sum(target: Column) -> str:
     report = target.report
-    musts = [id for id, one in catalogue().items() if one.level is Level.MUST]
-    if report.level in LEVELS:
-        musts = [id for id in musts if id in required_at(report.level)]
+    asked = _asked(report)
+    musts = [id for id, one in catalogue().items() if one.level is Level.MUST and (asked is None or id in asked)]
     passed = sum(target.verdict(id) is Verdict.PASS for id in musts)
     counts = {verdict: sum(target.verdict(id) is verdict for id in catalogue()) for verdict in Verdict}
     return (
         f"exit {report.exit_code} at level {report.level}, {passed} of {len(musts)} MUSTs passed, "
         f"{counts[Verdict.FAIL]} failed, {counts[Verdict.WARN]} warnings, {counts[Verdict.NOT_TESTED]} not tested"
     )
+
+
+def _asked(report: Report) -> frozenset[str] | None:
+    """Return the MUSTs that the report's level asks for, None when there is no saying."""
+    if report.level in LEVELS:
+        return required_at(report.level)
+    certified_under_load = report.certified is not None and report.load is not None
+    return required_at("full") | LOAD_MUSTS if certified_under_load else None
 
 
 def markdown(targets: Sequence[Column]) -> str:
