@@ -1,10 +1,45 @@
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from tests.certificate.bundles import a_load_bundle
+from tests.report.loads import a_load_run
 from tests.report.runs import HOSTILE, UNREACHABLE, a_full_run, a_result, a_run, a_turn, an_evidence
+from xmlschema import XMLSchema
 
 from wfconform.outcomes import Run, Verdict
 from wfconform.report.junit import render
+
+_SCHEMA = XMLSchema(Path(__file__).parent / "schemas" / "junit.xsd")
+_HOSTILE = an_evidence(expected=HOSTILE, actual=HOSTILE, turns=(a_turn(response_body=HOSTILE),), reproduced=HOSTILE)
+_RUNS = {
+    "conforming": a_full_run(),
+    "failing": a_full_run(TRN_002=Verdict.FAIL, EXE_011=Verdict.WARN, EXE_001=Verdict.ERROR),
+    "interrupted": replace(a_full_run(), interrupted=True),
+    "unreachable": a_run(problems=(UNREACHABLE,)),
+    "hostile": a_run(a_result("TRN-001", Verdict.FAIL, HOSTILE, _HOSTILE), target={"base_url": HOSTILE}),
+    "load": a_load_run(seconds=4),
+}
+
+
+@pytest.mark.parametrize("name", _RUNS)
+def test_every_run_is_valid_by_the_schema(name: str) -> None:
+    """Whatever came of a run: elements in their order, counts and times that are some, nothing beside."""
+    _SCHEMA.validate(render(_RUNS[name]))
+
+
+def test_the_report_of_a_certificate_is_valid_by_the_schema() -> None:
+    """That of a load run with its checks, as it lies in a bundle."""
+    _SCHEMA.validate(a_load_bundle()["junit.xml"].decode())
+
+
+def test_the_schema_refuses_what_ci_servers_would_not_read() -> None:
+    """It can fail: a case without a class, an outcome without a message, a count that is none."""
+    source = render(_RUNS["failing"])
+    for old, new in (('classname="', 'class="'), ("<failure message=", "<failure said="), ('tests="83"', 'tests="x"')):
+        assert old in source
+        assert not _SCHEMA.is_valid(source.replace(old, new, 1))
 
 
 def _cases(run: Run) -> list[ElementTree.Element]:
