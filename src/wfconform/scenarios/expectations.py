@@ -62,6 +62,21 @@ class IsNotCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class StaysCancelled:
+    """The run stays as a stop left it; where no stop lasts, that is CAN-002's."""
+
+    ids: tuple[str, ...]
+
+    def judge(self, answer: Answer) -> Broken | bool | None:
+        """Compare the status."""
+        if answer.status is None:
+            return None
+        if answer.status == CANCELLED:
+            return True
+        return Broken("a refusal, or the run that was stopped", repr(answer.status), "$.status", ("CAN-002",))
+
+
+@dataclass(frozen=True, slots=True)
 class ComesBackWhole:
     """The text is in the answer, unchanged (EXE-013)."""
 

@@ -1,7 +1,7 @@
 """Plain sessions: many turns, fresh connections, every form of body, whole texts."""
 
 from wfconform.scenarios.client import Client, Scenario, fresh
-from wfconform.scenarios.expectations import ComesBackWhole
+from wfconform.scenarios.expectations import ComesBackWhole, StaysCancelled
 from wfconform.session import Ended, Valid
 from wfconform.wire import full_form_body
 
@@ -46,7 +46,7 @@ def full_form(client: Client) -> Scenario:
         body = full_form_body(run_id=session.run_id, text=mark)
         yield said.but(json=body, expects=(*said.request.expects, whole) if said.request.echoed else ())
     yield session.stop(intent=intent).but(json=full_form_body(run_id=session.run_id, text=None, command="stop"))
-    yield session.say(intent=Ended(("EXE-012", "CAN-002")), expects=())
+    yield session.say(intent=Ended(("CAN-002",)), expects=(StaysCancelled(("EXE-012",)),))
 
 
 _EXTRA = {"x_wfconform": {"nested": [1, None, "text"]}, "Trace-Id": "abc", "unknown": None}

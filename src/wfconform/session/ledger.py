@@ -312,9 +312,8 @@ def _led_elsewhere(step: Step) -> list[Finding]:
     if step.kind is not StepKind.ANOTHER_RUN or step.ask.kind is not Kind.TURN or not (run.terminal and run.judged):
         return []
     expected = f"a refusal, or the run {run.run_id!r} with status {run.status} once more"
-    shown = Broken(expected, f"the run {answer.run_id!r} with status {answer.status}", "$.run_id", ("RUN-003",))
-    intended = () if isinstance(step.ask.intent, Valid) else step.ask.intent.ids
-    return _findings({*intended, *_after_end(step.ask.kind, run)}, shown)
+    shown = Broken(expected, f"the run {answer.run_id!r} with status {answer.status}", "$.run_id")
+    return _findings(_after_end(step.ask.kind, run), shown)
 
 
 def _stopped_unasked(run: RunHistory, answer: Answer) -> list[Finding]:
