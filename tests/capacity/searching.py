@@ -28,6 +28,7 @@ def settings_for(slos: tuple[str, ...], *, think_s: float = 1.0, **changes: Any)
         "samples": max(objective.samples for objective in objectives),
         "scaled": any(objective.scaled for objective in objectives),
         "turns_per_session": 5.0,
+        "limit_s": min((objective.limit_s for objective in objectives if objective.limit_s), default=0.0),
     }
     return Settings(**{**known, **changes})
 

@@ -151,6 +151,7 @@ class Target:
     model: Model
     seed: int = 1
     violations_from: float = math.inf
+    violated: str = "TRN-002"
     refused_from: float = math.inf
     failed_from: float = math.inf
     health: Callable[[float], Health] = lambda level: Health()
@@ -187,7 +188,7 @@ class Target:
             stops=0,
             refused=len(took) // 10 if level >= self.refused_from else 0,
             failed=failed,
-            violations={"TRN-002": 3} if level >= self.violations_from else {},
+            violations={self.violated: 3} if level >= self.violations_from else {},
             exercised={"TRN-002": len(took)},
             latency={"turn next": encoded},
             corrected={"turn next": encoded},

@@ -20,7 +20,7 @@ from wfconform.config import Overrides
 from wfconform.errors import UsageError
 from wfconform.load.capacity.running import Until
 from wfconform.load.measured import Measured
-from wfconform.load.plan import Plan
+from wfconform.load.plan import ENDLESS, Plan
 from wfconform.report.capacity_json import schema_text
 from wfconform.shipped import read_contract
 
@@ -301,3 +301,38 @@ def test_a_wrong_option_is_told_before_any_load(changes: dict[str, object], said
     with pytest.raises(UsageError, match=said):
         capacity(replace(CALL, **changes), run_step=target)  # type: ignore[arg-type]
     assert target.calls == []
+
+
+def test_a_should_that_is_not_met_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three times in each step, and nothing breaks."""
+    target = Target(TEN, violations_from=1, violated="EVT-005")
+    call = replace(CALL, budget="25s", outputs=Outputs({"json": str(tmp_path / "c.json")}))
+    capacity(call, run_step=target)
+    said = f"EVT-005 (SHOULD) was not met {3 * len(target.calls)} times: a warning, no limit"
+    assert json.loads((tmp_path / "c.json").read_text())["notes"] == [said]
+    assert f"note: {said}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "turns", "one_each"),
+    [
+        ({}, ENDLESS, True),
+        ({"turns": "3-8"}, (3, 8), True),
+        ({"slos": ("turn.p95 < 500ms", "session.p95 < 9s")}, (5, 5), True),
+        ({"slos": ("turn.first.p95 < 500ms",)}, (5, 5), True),
+        ({"arrivals": True, "max_level": 100.0}, (5, 5), False),
+    ],
+    ids=["by default", "as told", "an SLO on sessions", "an SLO on first turns", "arrivals"],
+)
+def test_sessions_last_as_long_as_a_step_unless_something_speaks_of_their_ends(
+    changes: dict[str, object], turns: tuple[int, int], one_each: bool
+) -> None:
+    """So that N sessions are N open runs, whose turns are a think time apart, as the closed queue's law has it."""
+    target, plans = Target(TEN), list[Plan]()
+
+    def run_step(plan: Plan, until: Until) -> Measured:
+        plans.append(plan)
+        return target(plan, until)
+
+    capacity(replace(CALL, budget="25s", quiet=True, **changes), run_step=run_step)  # type: ignore[arg-type]
+    assert {(plan.turns, plan.one_each) for plan in plans} == {(turns, one_each)}

@@ -43,6 +43,31 @@ def test_a_generator_that_is_only_saturated_far_beyond_changes_nothing() -> None
     assert found.verdict == "determined"
 
 
+@pytest.mark.parametrize(("times", "verdict"), [(2, "determined"), (3, "not determined")])
+def test_what_disturbs_the_generator_for_a_moment_costs_two_steps_and_no_answer(times: int, verdict: str) -> None:
+    """On a shared machine a step comes late now and then: the level is run again, three times in all."""
+    target = Target(TEN)
+    busy = range(4, 4 + times)
+    target.health = lambda _level: Health(loop_lag_p99_us=80_000 if len(target.calls) in busy else 0)
+    found = answered(target)
+    assert found.verdict == verdict
+    assert sum(bool(step.unfit) for step in found.steps) == times
+    assert len({step.level for step in found.steps if step.unfit}) == 1
+
+
+@pytest.mark.parametrize(("lag_ms", "fit"), [(30, True), (60, False)])
+def test_a_lag_counts_by_what_it_adds_to_the_limit(lag_ms: int, fit: bool) -> None:
+    """Of a limit of 500 ms the generator may take a tenth for itself in one of a hundred turns."""
+    found = answered(Target(TEN, health=lambda _level: Health(loop_lag_p99_us=1000 * lag_ms)), budget_s=60.0)
+    assert {not step.unfit for step in found.steps} == {fit}
+
+
+def test_a_should_that_is_not_met_is_a_warning_and_no_limit() -> None:
+    """As in a check and in a load run: at every level EVT-005 is missed, and the answer is that of the SLO."""
+    found = answered(Target(TEN, violations_from=1, violated="EVT-005"))
+    assert (found.verdict, found.limited_by, found.broken, found.first_break) == ("determined", "slo", (), None)
+
+
 def test_turns_that_fail_leave_the_level_unjudged() -> None:
     """The level that held is told, as words."""
     _says_nothing_but(

@@ -14,7 +14,7 @@ from wfconform.errors import HarnessError, UsageError
 from wfconform.load.child import start
 from wfconform.load.job import Job
 from wfconform.load.measured import Measured
-from wfconform.load.plan import SCENARIOS, Stage
+from wfconform.load.plan import ENDLESS, SCENARIOS, Stage
 from wfconform.reference import DEVELOPMENT_KEY, describe, embedded_app, serving
 from wfconform.target import Access, Secret, Target, Versioned, Workflows
 
@@ -153,6 +153,22 @@ def test_an_interrupted_run_tidies_up_and_tells_what_it_has(tmp_path: Path) -> N
     assert result.interrupted
     assert result.turns == told["turns"] > 0
     assert told["open"] == result.left_open == 0
+
+
+@pytest.mark.parametrize("turns", [(3, 3), ENDLESS], ids=["three turns", "endless"])
+def test_slots_of_one_session_each_hold_so_many_runs_and_think_after_every_turn(
+    turns: tuple[int, int], tmp_path: Path
+) -> None:
+    """As the closed queue's law has it: never more than six runs are open, and turns are 100 ms apart, no less."""
+    runs = on.Crowd()
+    with on.served(runs) as base_url:
+        what = on.plan("abandon", stages=on.closed(6, 2.0), think_s=0.1, one_each=True)
+        result = on.measured(on.target_at(base_url), replace(what, turns=turns), tmp_path)
+        told = on.counts(base_url)
+    assert 40 <= result.turns / 2.0 <= 66
+    assert runs.most_open == 6
+    assert (told["open"], result.left_open, result.violations) == (0, 0, {})
+    assert (told["sessions"] == 6) is (turns == ENDLESS)
 
 
 def test_each_of_many_sessions_has_one_connection(tmp_path: Path) -> None:

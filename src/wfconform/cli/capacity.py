@@ -78,8 +78,14 @@ def capacity(
         typer.Option("--think", metavar="TIME", help="Pause between turns: 2s, constant:1s.", rich_help_panel=SEARCH),
     ] = "1s",
     turns: Annotated[
-        str, typer.Option("--turns", metavar="N|N-M", help="Turns of a session.", rich_help_panel=SEARCH)
-    ] = "5",
+        str | None,
+        typer.Option(
+            "--turns",
+            metavar="N|N-M",
+            help="Turns of a session [as long as a step lasts; 5 with --arrivals].",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
     budget: Annotated[
         str, typer.Option("--budget", metavar="TIME", help="Load time at most.", rich_help_panel=SEARCH)
     ] = "10min",

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from wfconform.load.capacity.values import Found, Settings, StepResult, StepWant
 from wfconform.load.child import Child, start
 from wfconform.load.job import Job
 from wfconform.load.measured import Measured, Tick
-from wfconform.load.plan import Plan
+from wfconform.load.plan import ENDLESS, Plan
 from wfconform.load.profile import span_s, think, turns
 from wfconform.report import capacity as capacity_report
 from wfconform.report import capacity_html, capacity_json
@@ -38,6 +39,7 @@ from wfconform.report.text import plain
 from wfconform.target import Target
 
 MOST_SESSIONS = 10_000
+_TURNS = "5"
 _RENDER: Mapping[str, Callable[[CapacityReport], str]] = {
     "json": capacity_json.render,
     "markdown": capacity_report.markdown,
@@ -47,14 +49,17 @@ _RENDER: Mapping[str, Callable[[CapacityReport], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class CapacityCall:
-    """What the command line asks for; max_level: sessions, or with arrivals sessions per second."""
+    """What the command line asks for; max_level: sessions, or with arrivals sessions per second.
+
+    turns: of a session; None: it goes on for as long as a step lasts, where that leaves something to judge.
+    """
 
     overrides: Overrides
     outputs: Outputs
     slos: tuple[str, ...] = ()
     max_level: float = MOST_SESSIONS
     think: str = "1s"
-    turns: str = "5"
+    turns: str | None = None
     budget: str = "10min"
     tolerance: float = 0.03
     arrivals: bool = False
@@ -69,7 +74,8 @@ class CapacityCall:
 
 def capacity(call: CapacityCall, *, run_step: RunStep | None = None) -> int:
     """Search and report; returns the exit code. run_step: runs the steps instead of the load engine."""
-    objectives, plan = objectives_of(call.slos), _plan(call)
+    objectives = objectives_of(call.slos)
+    plan = _plan(call, objectives)
     settings = _settings(call, objectives, plan)
     _refuse_a_budget_for_nothing(settings)
     if call.embedded and (call.overrides.target or call.overrides.config or call.overrides.about_a_target):
@@ -83,8 +89,12 @@ def capacity(call: CapacityCall, *, run_step: RunStep | None = None) -> int:
         return _run(call, embedded, plan, objectives, settings, run_step)
 
 
-def _plan(call: CapacityCall) -> Plan:
-    return Plan(profile="capacity", stages=(), think=think(call.think), turns=turns(call.turns), seed=call.seed)
+def _plan(call: CapacityCall, objectives: Sequence[SloObjective]) -> Plan:
+    """Return what each step does; in the closed model every turn is a think time after the last, as its law has it."""
+    finite = call.turns is not None or call.arrivals or any(objective.needs_ends for objective in objectives)
+    of_session = turns(call.turns or _TURNS) if finite else ENDLESS
+    one_each = not call.arrivals
+    return Plan("capacity", (), think=think(call.think), turns=of_session, seed=call.seed, one_each=one_each)
 
 
 def _settings(call: CapacityCall, objectives: Sequence[SloObjective], plan: Plan) -> Settings:
@@ -98,6 +108,7 @@ def _settings(call: CapacityCall, objectives: Sequence[SloObjective], plan: Plan
         samples=max(objective.samples for objective in objectives),
         scaled=any(objective.scaled for objective in objectives),
         turns_per_session=sum(plan.turns) / 2,
+        limit_s=min((limit_s for objective in objectives if (limit_s := objective.limit_s)), default=0.0),
     )
 
 
@@ -119,7 +130,7 @@ def _run(
     run_step: RunStep | None,
 ) -> int:
     target = configured.target
-    if "end" not in target.offers:  # no text is known that ends a conversation: sessions are left, and stopped later
+    if "end" not in target.offers or plan.turns == ENDLESS:  # nothing to say that ends it: it is left, and stopped
         plan = replace(plan, mix=(("abandon", 1.0),))
     record, recorded = _recorded(call, settings, objectives, plan, target)
     begun = datetime.now(UTC).isoformat(timespec="seconds")
@@ -136,9 +147,18 @@ def _run(
         seed=plan.seed,
         started_at=begun,
         capacity=conclude(found, settings, target_sessions=call.target_sessions),
-        notes=configured.notes,
+        notes=(*configured.notes, *_warnings(found)),
     )
     return _report(report, call)
+
+
+def _warnings(found: Found) -> Iterator[str]:
+    """Say which SHOULDs were not met: as in a check and in a load run, they warn, and limit nothing."""
+    counted: Counter[str] = Counter()
+    for step in found.steps:
+        counted.update(dict(step.warned))
+    for id, count in sorted(counted.items()):
+        yield f"{id} (SHOULD) was not met {count} {'time' if count == 1 else 'times'}: a warning, no limit"
 
 
 def _recorded(

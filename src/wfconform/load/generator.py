@@ -63,7 +63,7 @@ class Choice:
         self._weights = [weight for _, weight in plan.mix if weight > 0]
         self._plan, self._client = plan, shared.client
         shared.tally.times_slow = all("slow" in VISITS[name].needs for name in self._names)
-        self._think = thinker(plan.think, self._chance)
+        self.think = thinker(plan.think, self._chance)
         self.chance = self._chance
 
     def draw(self) -> tuple[str, VisitSpec, Visit]:
@@ -73,7 +73,7 @@ class Choice:
         least, most = self._plan.turns
         turns = least if least == most else self._chance.randint(least, most)
         spec = VISITS[name]
-        visit = Visit(self._client, max(turns, spec.least_turns), self._think, self._text, self._chance.getrandbits(16))
+        visit = Visit(self._client, max(turns, spec.least_turns), self.think, self._text, self._chance.getrandbits(16))
         return name, spec, visit
 
     def _text(self, number: int) -> str | None:
@@ -105,7 +105,7 @@ class Generator:
         self._cut_s = 0.0
         self._files = self._files_limit = 0
         self.interrupted = False
-        shared.leave_open = plan.leave_open
+        shared.leave_open, shared.one_each = plan.leave_open, plan.one_each
 
     # --- the run
 
@@ -176,6 +176,8 @@ class Generator:
         while self._slots <= self._wanted and not self._over.is_set():
             if self._play() in ("lost", "refused") and not self._over.is_set():
                 self._over.wait(self._choice.chance.uniform(*PAUSE_AFTER_FAILURE_S))
+            elif self._plan.one_each:
+                self._over.wait(self._choice.think())
         self._slots -= 1
 
     # --- open

@@ -9,6 +9,8 @@ Distribution = Literal["constant", "uniform", "exponential", "lognormal"]
 
 SCENARIOS = ("complete", "abandon", "cancel", "cancel-in-flight", "double-submit", "resume-after-end", "pinned-version")
 """The sessions that users simulate, by the names that a mix gives weights to."""
+ENDLESS = (10**9, 10**9)
+"""So many turns that a session goes on until the run ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ class Plan:
 
     mix: (scenario, weight) pairs; turns: least and most turns of a session; refusal_wait_s: how long one start may be
     refused as not processed (429, 503 with Retry-After) before the session counts as refused; texts: what users say,
-    in turn, empty: generated; connections_kept: a session keeps one connection; leave_open: runs are not stopped.
+    in turn, empty: generated; connections_kept: a session keeps one connection; leave_open: runs are not stopped;
+    one_each: in closed stages a slot thinks between two of its sessions, too, and a run that its user left is stopped
+    then, so that turns are a think time apart and no more runs are open than there are slots.
     """
 
     profile: str
@@ -57,6 +61,7 @@ class Plan:
     texts: tuple[str, ...] = ()
     seed: int = 1
     leave_open: bool = False
+    one_each: bool = False
 
     @property
     def duration_s(self) -> float:

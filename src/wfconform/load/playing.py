@@ -133,7 +133,7 @@ class Playing:
             pass
         elif shared.leave_open:
             shared.left_open += 1
-        elif outcome == "abandoned":
+        elif outcome == "abandoned" and not shared.one_each:
             shared.abandon(session.workflow_id, id)
         else:
             try:

@@ -54,7 +54,7 @@ class Shared:
         self.begun_ns = perf_counter_ns()
         self.ending = False
         self.logs = True
-        self.leave_open = False
+        self.leave_open = self.one_each = False
         self.left_open = 0
         self.answers = 0
         self.abandoned: list[tuple[str, str]] = []

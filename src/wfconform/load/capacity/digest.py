@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from wfconform.load.capacity import latency, steady
@@ -15,6 +16,7 @@ from wfconform.load.capacity.values import (
     StepWanted,
 )
 from wfconform.load.measured import Measured, Tick
+from wfconform.requirements import Level, catalogue
 
 LEAST_TURNS = 20
 """With fewer turns a step tells nothing; how many it takes for an answer is judged over all steps together."""
@@ -34,7 +36,8 @@ _LEAST_SECONDS_TO_TELL = 4
 
 
 def digest(measured: Measured, wanted: StepWanted, objectives: Sequence[Objective], settings: Settings) -> StepResult:
-    """Return what a step showed; turns are judged on latency corrected for omission."""
+    """Return what a step showed; turns are judged on latency corrected for omission, invariants by their MUSTs."""
+    measured, warned = _musts(measured)
     raw = latency.of_turns(measured.latency)
     fair = latency.corrected(measured, think_s=settings.think_s)
     judged = tuple(objective.judge(fair) for objective in objectives)
@@ -60,12 +63,20 @@ def digest(measured: Measured, wanted: StepWanted, objectives: Sequence[Objectiv
         excess_error=excess_error,
         beyond=worst.beyond if worst else None,
         allowed=worst.allowed if worst else None,
-        violations=tuple(sorted((id, count) for id, count in measured.violations.items() if count)),
+        violations=tuple(sorted(measured.violations.items())),
+        warned=warned,
         failed=measured.failed,
         refused=measured.refused,
         piling_up=settings.arrivals and (_piles_up(ticks) or _falls_behind(measured, wanted, settings)),
         unfit=next((reason for check in _UNFIT if (reason := check(measured, wanted, settings))), ""),
     )
+
+
+def _musts(measured: Measured) -> tuple[Measured, tuple[tuple[str, int], ...]]:
+    """Return the measurements with violations of MUSTs alone, and the others: a SHOULD is a warning, as anywhere."""
+    broken = sorted((id, count) for id, count in measured.violations.items() if count)
+    musts = {id: count for id, count in broken if catalogue()[id].level is Level.MUST}
+    return replace(measured, violations=musts), tuple((id, count) for id, count in broken if id not in musts)
 
 
 def is_enough(ticks: Sequence[Tick], wanted: StepWanted, objectives: Sequence[Objective]) -> bool:
@@ -150,10 +161,11 @@ def _busy_generator(measured: Measured, _wanted: StepWanted, _settings: Settings
     return f"the load generator was saturated (CPU {cpu:.0%})" if cpu >= SATURATED_CPU else ""
 
 
-def _lagging_generator(measured: Measured, _wanted: StepWanted, _settings: Settings) -> str:
+def _lagging_generator(measured: Measured, _wanted: StepWanted, settings: Settings) -> str:
+    """A lag matters by what it adds to what is judged: the limit, and the median that the laws are fitted to."""
     lag_s = measured.health.loop_lag_p99_us / 1e6
     median_s = latency.median_s(latency.of_turns(measured.latency))
-    late = lag_s > max(_LAG_FLOOR_S, _LAG_SHARE * median_s)
+    late = lag_s > max(_LAG_FLOOR_S, _LAG_SHARE * max(median_s, settings.limit_s))
     return f"the load generator was late itself (event loop lag p99 {lag_s * 1000:.0f} ms)" if late else ""
 
 

@@ -14,6 +14,7 @@ _BELOW = ("<", "<=")
 _SHARES = ("turn", "turn.first", "turn.next")
 _OF_TICK = {"p50": 0, "p95": 1, "p99": 2, "max": 3}
 _LEAST_SAMPLES = 100
+_OF_ENDS = ("turn.first", "stop", "stops", "session", "sessions", "sessions.rate", "lost", "lost.rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,16 @@ class SloObjective:
     def scaled(self) -> bool:
         """Whether steps can say how far they are from the limit."""
         return self.slo.kind in ("latency", "share") and self.slo.operator in _BELOW and self.slo.threshold > 0
+
+    @property
+    def limit_s(self) -> float | None:
+        """The limit on a latency, in seconds; None for an objective on something else."""
+        return self.slo.threshold / 1000 if self.slo.kind == "latency" else None
+
+    @property
+    def needs_ends(self) -> bool:
+        """Whether it is about what only sessions that begin or end while they are measured can show."""
+        return self.slo.figure in _OF_ENDS or self.slo.latency[0] in _OF_ENDS
 
     def judge(self, measured: Measured) -> Judged:
         """Judge a step."""

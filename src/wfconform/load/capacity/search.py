@@ -58,6 +58,8 @@ _MOST_DESCENTS = 8
 _MOST_SATURATION_STEPS = 4
 _FITTED_LEVELS = 7
 _UNSTEADY_ALLOWED = 3
+_ATTEMPTS = 3
+"""How often a level is run that bears no judgement: what disturbs the generator on a shared machine passes."""
 
 
 class _BudgetSpent(Exception):
@@ -144,11 +146,11 @@ def _rise(state: _State) -> Generator[StepWanted, StepResult, str]:
     """Double the level until it breaks; returns why the search is over already, or nothing."""
     level = state.level(state.settings.first_level)
     while True:
-        result = yield from _run(state, level, "rise")
+        result = yield from _judged(state, level, "rise")
         if not result.fit:
             return UNFIT
         if result.broken and _doubtful(result):
-            result = yield from _run(state, level, "edge")
+            result = yield from _judged(state, level, "edge")
         if result.broken:
             return "" if any(not step.broken for step in state.steps) else (yield from _descend(state))
         if not state.settings.scaled and _stopped_growing(state.steps):
@@ -163,7 +165,7 @@ def _descend(state: _State) -> Generator[StepWanted, StepResult, str]:
     for _ in range(_MOST_DESCENTS):
         lower = state.level(state.steps[-1].level / 3)
         again = lower == state.steps[-1].level
-        result = yield from _run(state, lower, "rise")
+        result = yield from _judged(state, lower, "rise")
         if not result.fit:
             return UNFIT
         if not result.broken:
@@ -182,8 +184,8 @@ def _edge(state: _State) -> Generator[StepWanted, StepResult, str]:
         wanted = _wanted(state, _next_level(state, found), "edge")
         if wanted.warm_up_s + wanted.least_s > state.left_s - _RESERVED * state.settings.budget_s:
             return SPENT
-        result = yield from _run(state, wanted.level, "edge")
-        if not result.fit and not result.broken:
+        result = yield from _judged(state, wanted.level, "edge")
+        if not result.fit:
             return UNFIT
         unsteady += not result.steady
         if unsteady > _UNSTEADY_ALLOWED:
@@ -272,6 +274,19 @@ def _again(state: _State) -> _Steps:
     held = [step for step in state.steps if step.purpose == "rise" and step.fit and not step.broken]
     if held:
         yield from _run(state, max(held, key=lambda step: step.level).level, "repeat")
+
+
+def _judged(state: _State, level: float, purpose: Purpose) -> _Step:
+    """Run a level, and again while it bears no judgement and the budget allows for it."""
+    result = yield from _run(state, level, purpose)
+    for _ in range(_ATTEMPTS - 1):
+        if result.fit:
+            break
+        try:
+            result = yield from _run(state, level, purpose)
+        except _BudgetSpent:
+            break
+    return result
 
 
 def _run(state: _State, level: float, purpose: Purpose) -> _Step:

@@ -59,7 +59,8 @@ class Settings:
     tolerance: half the interval's width, as a share of its middle, at which the search is content; budget_s: load
     time, counted from the durations that steps report; think_s: mean think time, which sets how long a step warms up;
     scaled: some objective has a margin, so there is an edge beyond the point where throughput stops growing;
-    turns_per_session: with arrivals, how many turns each is to make, 0 when that is open.
+    turns_per_session: with arrivals, how many turns each is to make, 0 when that is open; limit_s: the least limit on
+    a latency, 0 when there is none.
     """
 
     max_level: float
@@ -71,6 +72,7 @@ class Settings:
     samples: int = 100
     scaled: bool = True
     turns_per_session: float = 0.0
+    limit_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class StepResult:
     turns_per_s with half its 95 % interval; inside: how many turns were being answered at once (Little's law); turn_ms:
     p50, p95, p99 corrected for omission, raw_ms uncorrected; excess: log(actual / limit) of the worst objective with a
     scale, excess_error its standard error within the step; beyond: of a percentile, the share of turns over the limit,
-    and what is allowed; transient_s: what the steady-state test would drop; failed, refused: of the whole step;
+    and what is allowed; transient_s: what the steady-state test would drop; violations: of MUSTs, warned: of SHOULDs,
+    by ID; failed, refused: of the whole step;
     unfit: why the step bears no judgement (the generator, errors, samples), or empty.
     """
 
@@ -116,6 +119,7 @@ class StepResult:
     beyond: float | None = None
     allowed: float | None = None
     violations: tuple[tuple[str, int], ...] = ()
+    warned: tuple[tuple[str, int], ...] = ()
     failed: int = 0
     refused: int = 0
     piling_up: bool = False
