@@ -5,8 +5,8 @@ nothing else; each run takes under three minutes of load (`--short`: 80 s, and i
 prints a table in Markdown, and it exits 1 when a limit is missed. Each server is the reference in a process of its
 own; its turns wait for one of C servers, in the order in which they came, and hold it for an exponential time
 (`queue`), take longer the more of them there are (`law`), or stand still for 1 s in every 10 s (`stall`); `arrivals`
-is the queue again, asked for sessions per second. What is true: of the queue by the exact model (machine repairman; a
-session of 5 turns thinks 4 times), of arrivals by M/M/10, of the law by its formula. `--pages FOLDER` keeps each
+is the queue again, asked for sessions per second. What is true: of the queue by the exact model (machine repairman),
+of arrivals by M/M/10, of the law by its formula. `--pages FOLDER` keeps each
 run's HTML report there.
 """
 
@@ -157,7 +157,7 @@ def bench_queue(length: Sequence[str]) -> list[Row]:
     with served(queue) as url:
         slo = ("--slo", f"turn.p95 < {LIMIT_S * 1000:g}ms", "--think", f"{THINK_S:g}s")
         found = searched(url, *length, "--max-sessions", "1000", *slo)
-    truth = exact_sessions(SERVERS, SERVICE_S, THINK_S * 4 / 5, 0.95, LIMIT_S)
+    truth = exact_sessions(SERVERS, SERVICE_S, THINK_S, 0.95, LIMIT_S)
     saturation = found["saturation_turns_per_s"], found["saturation_interval"], SERVERS / SERVICE_S, 0.05
     return [
         Row("queue: saturation, turns/s", *saturation),

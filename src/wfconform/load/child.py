@@ -27,6 +27,7 @@ from wfconform.errors import HarnessError, NotTestable, UsageError, WfconformErr
 from wfconform.load.encoding import API_KEY_VARIABLE, HEADERS_VARIABLE, from_json, secrets_of
 from wfconform.load.job import JOB_VARIABLE, Job, write_job
 from wfconform.load.measured import Measured, Tick
+from wfconform.load.plan import Plan
 
 POLL_S = 0.05
 TAIL = 2000  # characters of the log that an error shows
@@ -49,6 +50,11 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+    def begin(self, plan: Plan) -> None:
+        """Give a process that waits its plan; raises UsageError when the directory cannot be written."""
+        self.job = replace(self.job, plan=plan)
+        write_job(self.job)
 
     @property
     def alive(self) -> bool:
@@ -108,16 +114,36 @@ def start(job: Job, *, environment: Mapping[str, str] | None = None) -> Child:
 
     environment: replaces this process's own, to which the secrets of the target are added in any case.
     """
+    job = _fresh(job)
+    write_job(job)
+    return _started(job, os.environ if environment is None else environment)
+
+
+def ready(job: Job) -> Child:
+    """Start a process that waits for its plan (`Child.begin`): to start takes it longer than to begin."""
+    job = _fresh(job)
+    return _started(job, os.environ)
+
+
+def _fresh(job: Job) -> Job:
+    """Return the job with a port of its own, in a directory that holds nothing of an earlier one."""
     if job.master_port == 0:
         job = replace(job, master_port=_free_port())
-    for path in (job.ticks_path, job.result_path, job.error_path):
-        path.unlink(missing_ok=True)
-    write_job(job)
+    try:
+        job.directory.mkdir(parents=True, exist_ok=True)
+        for path in (job.path, job.ticks_path, job.result_path, job.error_path):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write the job of the load run: {error}", hint="choose another directory") from error
+    return job
+
+
+def _started(job: Job, environment: Mapping[str, str]) -> Child:
     with job.log_path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter
             command(job),
             cwd=job.directory,
-            env=_environment(job, os.environ if environment is None else environment),
+            env=_environment(job, environment),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -65,7 +65,10 @@ class Job:
 
 
 def write_job(job: Job) -> None:
-    """Write the job file, readable by its owner alone; raises UsageError when the directory cannot be written."""
+    """Write the job file, whole or not at all, readable by its owner alone.
+
+    Raises UsageError when the directory cannot be written.
+    """
     fields: dict[str, Any] = {
         "target": public_target(job.target),
         "plan": msgspec.to_builtins(job.plan),
@@ -73,13 +76,21 @@ def write_job(job: Job) -> None:
     }
     try:
         job.directory.mkdir(parents=True, exist_ok=True)
-        job.path.write_bytes(to_json(fields))
-        job.path.chmod(0o600)
+        part = job.path.with_suffix(".part")
+        part.write_bytes(to_json(fields))
+        part.chmod(0o600)
+        part.replace(job.path)
     except OSError as error:
         raise UsageError(f"cannot write the job of the load run: {error}", hint="choose another directory") from error
 
 
 _PLAIN = ("processes", "role", "master_host", "master_port", "bind_host", "expect_workers")
+
+
+def is_written(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether the job that the environment names is there; a process that is kept ready waits for it."""
+    path = Path(environment.get(JOB_VARIABLE, ""))
+    return path.exists() or not path.parent.is_dir()
 
 
 def read_job(environment: Mapping[str, str] = os.environ) -> Job:

@@ -10,9 +10,10 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from wfconform.load.coordinating import Alone, Leading, Working, orphaned
-from wfconform.load.job import Job, read_job
+from wfconform.load.job import Job, is_written, read_job
 
 LOOK_EVERY_S = 0.5
+LOOK_FOR_JOB_S = 0.02
 
 
 class PlanUser(User):
@@ -27,6 +28,7 @@ class PlanUser(User):
 @events.init.add_listener
 def begin(environment: Environment, runner: Any, **_: Any) -> None:
     """Carry out the job that the environment names, in the role that Locust has."""
+    _wait_for_job(os.getppid())
     job = read_job()
     environment.process_exit_code = 0
     parent = os.getppid()
@@ -38,6 +40,13 @@ def begin(environment: Environment, runner: Any, **_: Any) -> None:
     gevent.signal_handler(signal.SIGINT, part.interrupt)
     gevent.spawn(_leave_when, parent, part.interrupt)
     gevent.spawn(_carry_out, part, environment, runner)
+
+
+def _wait_for_job(parent: int) -> None:
+    while not is_written():
+        if orphaned(parent):
+            os._exit(1)
+        gevent.sleep(LOOK_FOR_JOB_S)
 
 
 def _leading(job: Job, runner: MasterRunner) -> Leading:

@@ -19,7 +19,7 @@ class Answer(Capacity):
 
 
 class CapacityDocument(BaseModel):
-    """A capacity report; `exit_code` is what the command ended with, `duration_s` the load time in seconds."""
+    """A capacity report; `exit_code` is what the command ended with, `duration_s` how long its steps took."""
 
     model_config = ConfigDict(frozen=True, title="wfconform capacity report")
 

@@ -7,8 +7,8 @@ from wfconform.load.capacity import edge
 from wfconform.load.capacity.search import ALL_BROKE, NEVER_BROKE, UNFIT
 from wfconform.load.capacity.values import Estimate, Found, Settings, StepResult
 
-WIDER, WIDEST = 2.5, 0.1
-"""When the budget is spent, half an interval may be so many times the tolerance that was asked for, at most a tenth."""
+WIDER, WIDEST = 5.0, 0.15
+"""When the budget is spent, half an interval may be so many times the tolerance that was asked for, at most 15 %."""
 DRIFT = 0.05
 _RATE_DRIFT = 0.1
 _MEDIAN_DRIFT = 0.5

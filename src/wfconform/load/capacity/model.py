@@ -21,6 +21,8 @@ from wfconform.load.capacity.values import Estimate, StepResult
 from wfconform.outcomes.capacity import FittedModel, ModelPart
 
 LEAST_LEVELS = 5
+LEAST_STEPS = 6
+"""AICc needs two more than a law has parameters, its scatter among them."""
 LEAST_R_SQUARED = 0.95
 BEARS = 2.0
 _DRAWS, _SEED = 2000, 7
@@ -99,6 +101,10 @@ def fit(steps: Sequence[StepResult]) -> ModelPart:
     if len(levels) < LEAST_LEVELS:
         few = f"{len(levels)} levels are too few to fit a law of throughput to ({LEAST_LEVELS} are needed)"
         return ModelPart("", few)
+    if len(usable) < LEAST_STEPS:
+        return ModelPart(
+            "", f"{len(usable)} steps are too few to compare laws of throughput ({LEAST_STEPS} are needed)"
+        )
     fits = tuple(found for law in _LAWS if (found := _fitted(law, usable)) is not None)
     good = [found for found in fits if found.r_squared >= LEAST_R_SQUARED]
     if not good:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from wfconform.errors import WfconformError
 from wfconform.load.capacity.digest import digest, is_enough
 from wfconform.load.capacity.search import known, search
 from wfconform.load.capacity.values import Found, Objective, Settings, StepResult, StepWanted
@@ -56,8 +57,13 @@ def run_search(
                 if interrupted():
                     return replace(known(steps, settings), ended=INTERRUPTED)
                 starting(wanted, known(steps, settings))
-                result = _run(run_step, wanted, plan, objectives, settings)
-                if interrupted():
+                try:
+                    result = _run(run_step, wanted, plan, objectives, settings)
+                except WfconformError:
+                    if not interrupted():
+                        raise  # else: it was ended before it could make any load
+                    result = None
+                if result is None or interrupted():
                     return replace(known(steps, settings), ended=INTERRUPTED)
                 done(result, known([*steps, result], settings))
             elif (result.level, result.purpose) != (wanted.level, wanted.purpose):

@@ -47,6 +47,8 @@ _GROWTH = 0.1
 _FALLEN = 0.7
 _SATURATED = 0.6
 _CLOSE = 1.25
+_NARROW = 1.5
+"""Ends of a gap so near each other that a line through the steps about it may say where the edge is."""
 _SIDES = (0.04, 0.08)
 _NEAREST = 0.2
 _DOUBTFUL = 0.15
@@ -76,13 +78,23 @@ class _State:
 
     @property
     def spent_s(self) -> float:
-        """Load time so far."""
+        """Time spent so far."""
         return sum(step.spent_s for step in self.steps)
 
     @property
     def left_s(self) -> float:
-        """Load time left."""
+        """Time left."""
         return self.settings.budget_s - self.spent_s
+
+    @property
+    def overhead_s(self) -> float:
+        """What a step costs beside its load: a process that starts, sessions that are stopped."""
+        return max(fmean([s.spent_s - s.warm_up_s - s.steady_s for s in self.steps]), 0.0) if self.steps else 0.0
+
+    def affords(self, wanted: StepWanted, *, reserved: float = 0.0) -> bool:
+        """Tell whether a step fits into what is left, less a share of the budget that is reserved."""
+        needs_s = wanted.warm_up_s + wanted.least_s + self.overhead_s
+        return needs_s <= self.left_s - reserved * self.settings.budget_s
 
     def level(self, wanted: float) -> float:
         """Return the level that can be run nearest to one: whole sessions, three digits of a rate."""
@@ -182,7 +194,7 @@ def _edge(state: _State) -> Generator[StepWanted, StepResult, str]:
         if found is not None and _tight(found, state.settings):
             return TIGHT
         wanted = _wanted(state, _next_level(state, found), "edge")
-        if wanted.warm_up_s + wanted.least_s > state.left_s - _RESERVED * state.settings.budget_s:
+        if not state.affords(wanted, reserved=_RESERVED):
             return SPENT
         result = yield from _judged(state, wanted.level, "edge")
         if not result.fit:
@@ -206,7 +218,8 @@ def _next_level(state: _State, found: Estimate | None) -> float:
     guess = None if _is_cliff(state.steps) else edge.guess(state.steps)
     low, high = edge.gap(state.steps)
     known_well = found is not None and found.how == edge.REGRESSION
-    if guess is None or not (known_well or low * (1 - _SIDES[0]) <= guess <= high * (1 + _SIDES[0])):
+    likely = high <= _NARROW * low and low * (1 - _SIDES[0]) <= guess <= high * (1 + _SIDES[0]) if guess else False
+    if guess is None or not (known_well or likely):
         return _inside(state)
     side = min(max(found.half_width, _SIDES[0]), _SIDES[1]) if found and known_well else _SIDES[1]
     near = [step for step in edge.within(state.steps, math.log(guess), 0.16) if step.measures_latency]
@@ -229,8 +242,13 @@ def _inside(state: _State) -> float:
 
 
 def _divided(steps: Sequence[StepResult], low: float, high: float) -> float:
-    """Return where between two levels the edge is likely: by their latencies if both have one, not too near an end."""
-    if low <= 0 or high <= _CLOSE * low:
+    """Return where between two levels the edge is likely: by their latencies if both have one, not too near an end.
+
+    Latency bends upwards, so the line between the ends crosses the limit too low, and again and again: half the gap
+    after two steps that moved the same end.
+    """
+    lately = [step.broken for step in steps if step.purpose == "edge" and step.fit][-2:]
+    if low <= 0 or high <= _CLOSE * low or lately in ([False, False], [True, True]):
         return (low + high) / 2
     ends = [[s.excess for s in steps if s.level == end and s.measures_latency and s.excess] for end in (low, high)]
     share = 0.5
@@ -291,7 +309,7 @@ def _judged(state: _State, level: float, purpose: Purpose) -> _Step:
 
 def _run(state: _State, level: float, purpose: Purpose) -> _Step:
     wanted = _wanted(state, level, purpose)
-    if wanted.warm_up_s + wanted.least_s > state.left_s:
+    if not state.affords(wanted):
         raise _BudgetSpent
     result = yield wanted
     state.steps.append(result)
@@ -309,7 +327,7 @@ def _wanted(state: _State, level: float, purpose: Purpose) -> StepWanted:
     samples = min(_RISE_SAMPLES, state.settings.samples) if purpose == "rise" else state.settings.samples
     rate = last.turns_per_s * min(level / last.level, 1.0) if last and last.turns_per_s else level / max(cycle_s, 0.1)
     needed_s = 1.5 * samples / rate if rate > 0 else most_s
-    ceiling_s = max(state.left_s - warm_up_s, least_s)
+    ceiling_s = max(state.left_s - warm_up_s - state.overhead_s, least_s)
     return StepWanted(
         level=level,
         purpose=purpose,

@@ -56,8 +56,8 @@ class Objective(Protocol):
 class Settings:
     """What is searched, and within what.
 
-    tolerance: half the interval's width, as a share of its middle, at which the search is content; budget_s: load
-    time, counted from the durations that steps report; think_s: mean think time, which sets how long a step warms up;
+    tolerance: half the interval's width, as a share of its middle, at which the search is content; budget_s: the
+    user's time, counted from what steps report; think_s: mean think time, which sets how long a step warms up;
     scaled: some objective has a margin, so there is an edge beyond the point where throughput stops growing;
     turns_per_session: with arrivals, how many turns each is to make, 0 when that is open; limit_s: the least limit on
     a latency, 0 when there is none.
