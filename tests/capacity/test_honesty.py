@@ -70,9 +70,7 @@ def test_a_should_that_is_not_met_is_a_warning_and_no_limit() -> None:
 
 def test_turns_that_fail_leave_the_level_unjudged() -> None:
     """The level that held is told, as words."""
-    _says_nothing_but(
-        answered(Target(TEN, failed_from=100)), "% of the turns failed (every objective held up to 64)"
-    )
+    _says_nothing_but(answered(Target(TEN, failed_from=100)), "% of the turns failed (every objective held up to 64)")
 
 
 def test_an_slo_that_holds_everywhere_is_no_capacity() -> None:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -12,6 +13,7 @@ from wfconform.errors import UsageError
 from wfconform.load.capacity import edge, latency, model, steady
 from wfconform.load.capacity.objectives import objectives_of
 from wfconform.load.capacity.running import RecordingDiffers
+from wfconform.load.capacity.values import Judged
 
 
 def test_recorded_steps_replay_to_the_same_point() -> None:
@@ -155,3 +157,20 @@ def test_a_bracket_with_contradictions_covers_all_of_them() -> None:
     found = edge.by_bracket([a_step(level, broken=level in (110, 130)) for level in (100, 110, 120, 130)])
     assert found is not None
     assert (found.low, found.high) == (100, 130)
+
+
+def test_a_latency_that_chance_may_turn_closes_no_gap() -> None:
+    """1 % over its limit and known to 5 %: the edge is somewhere between 74, which clearly holds, and 128."""
+    said = ((74, -0.2), (82, 0.01), (128, 0.8))
+    steps = [
+        replace(
+            a_step(level, broken=False),
+            judged=(Judged("turn.p95 < 400ms", excess < 0, 1 - math.exp(excess)),),
+            excess=excess,
+            excess_error=0.05,
+        )
+        for level, excess in said
+    ]
+    found = edge.by_bracket(steps)
+    assert found is not None
+    assert (found.low, found.high) == (74, 128)

@@ -27,6 +27,7 @@ REGRESSION, BRACKET = "regression", "bracket"
 SEEN = 2
 """How often each end of a bracket must have been seen."""
 _OUTVOTED_BY = 2
+_CLEAR = 2.0
 _WINDOWS = ((0.16, 6), (0.25, 5), (0.4, 4))
 """How far from the edge, in log(level), steps are used, and how many that takes."""
 _WITHIN = 1.0
@@ -192,11 +193,19 @@ def drift(steps: Sequence[StepResult]) -> float:
 def _certain_gap(steps: Sequence[StepResult]) -> tuple[float, float]:
     """Return the gap with every step counting: no step below it broke, none above it held.
 
-    Only what was plainly chance does not count: what the other steps at its own level outvote.
+    Only what was plainly chance does not count: what the other steps at its own level outvote; and what chance may
+    turn: a latency so near its limit that the step's own error reaches across it closes no gap.
     """
-    met, broken = levels([step for step in steps if not _outvoted(step, steps)])
+    met, broken = levels([step for step in steps if not _outvoted(step, steps) and _is_clear(step)])
     low = max((level for level in met if level < min(broken, default=math.inf)), default=0.0)
     return low, min((level for level in broken if level > max(met, default=0.0)), default=math.inf)
+
+
+def _is_clear(step: StepResult) -> bool:
+    """Tell whether a step would have come out the same again: by what has no scale, or by two standard errors."""
+    if step.violations or step.refusing or step.piling_up or step.excess is None:
+        return True
+    return abs(step.excess) >= _CLEAR * step.excess_error
 
 
 def _outvoted(step: StepResult, steps: Sequence[StepResult]) -> bool:
