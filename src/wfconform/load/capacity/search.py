@@ -323,7 +323,9 @@ def _wanted(state: _State, level: float, purpose: Purpose) -> StepWanted:
     warm_up_s = _warm_up_s(state, level, cycle_s, purpose)
     state.warm_up_s = max(state.warm_up_s, _WARM_UP_S[0])
     first = all(step.broken for step in state.steps)
-    least_s, most_s = (_FIRST_S if first else _RISE_S) if purpose == "rise" else _edge_s(state)
+    least_s, most_s = _RISE_S if purpose == "rise" else _edge_s(state)
+    if first:
+        least_s, most_s = max(least_s, _FIRST_S[0]), max(most_s, _FIRST_S[1])
     samples = min(_RISE_SAMPLES, state.settings.samples) if purpose == "rise" else state.settings.samples
     rate = last.turns_per_s * min(level / last.level, 1.0) if last and last.turns_per_s else level / max(cycle_s, 0.1)
     needed_s = 1.5 * samples / rate if rate > 0 else most_s
