@@ -6,13 +6,14 @@ from dataclasses import replace
 from statistics import fmean
 
 import pytest
-from tests.capacity.searching import TEN, searched, ten
+from tests.capacity.searching import TEN, searched, settings_for, ten
 from tests.capacity.simulated import Target, a_step, encode
 
 from wfconform.errors import UsageError
 from wfconform.load.capacity import edge, latency, model, steady
 from wfconform.load.capacity.objectives import objectives_of
 from wfconform.load.capacity.running import RecordingDiffers
+from wfconform.load.capacity.search import search
 from wfconform.load.capacity.values import Judged
 
 
@@ -174,3 +175,13 @@ def test_a_latency_that_chance_may_turn_closes_no_gap() -> None:
     found = edge.by_bracket(steps)
     assert found is not None
     assert (found.low, found.high) == (74, 128)
+
+
+def test_a_doubtful_first_level_is_seen_again_for_long_enough_to_stall_again() -> None:
+    """A second look of 8 s fell between two stalls of 1 s in 10, and the level held that no longer look lets hold."""
+    searching = search(settings_for(("turn.p99 < 500ms",), budget_s=100.0))
+    first = next(searching)
+    judged = (Judged("turn.p99 < 500ms", False, -0.05),)
+    again = searching.send(replace(a_step(first.level, broken=False), judged=judged, excess=0.05))
+    assert again.level == first.level
+    assert min(first.least_s, again.least_s) >= 11

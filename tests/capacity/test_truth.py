@@ -117,11 +117,3 @@ def test_a_stall_is_judged_on_corrected_latency() -> None:
     assert long
     assert all(step.turn_ms[2] > 600 for step in long)
     assert min(step.raw_ms[1] for step in long) < 100
-
-
-def test_a_doubtful_first_level_is_seen_again_for_long_enough_to_stall_again() -> None:
-    """A second look of 8 s fell between two stalls, and 8 sessions held that no longer look lets hold."""
-    stalling = Queue(servers=10, service_s=0.005, exponential=False, stall=(1.0, 10.0))
-    found = answered(Target(stalling), ("turn.p99 < 500ms",), think_s=0.05, max_level=32.0)
-    assert all(step.steady_s >= 11 for step in found.steps)
-    assert (found.sessions, found.exit_code) == (0.0, 5)
