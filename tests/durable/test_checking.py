@@ -1,5 +1,9 @@
 """What a check does beside calling the endpoint: it looks into a storage, and restarts a deployment."""
 
+import os
+import select
+import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +121,45 @@ async def test_level_durable_without_storage_says_what_it_needs() -> None:
     assert "no requirement was exercised" in said
 
 
+@dataclass
+class _Elsewhere:
+    """A storage that can be read, and is not where the deployment writes to."""
+
+    lately: int
+
+    async def find(self, run_id: str) -> Stored:
+        return Stored(found=False)
+
+    async def count_lately(self) -> int:
+        return self.lately
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("lately", "refusals", "hinted"), [(0, Verdict.NOT_TESTED, True), (3, Verdict.PASS, False)])
+async def test_where_nothing_is_stored_nothing_is_shown(
+    lately: int, refusals: Verdict, hinted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No record of a refused request among none at all is no proof, and the evidence asks for the right place."""
+    monkeypatch.setattr("wfconform.scenarios.durable.WITHIN_S", 0.1)
+    options = CheckOptions(only=("DUR-001", "DUR-005"))
+    durability = Durability(_Elsewhere(lately))
+    run = await run_check(target(storage=StorageAccess()), options, app=embedded_app(), durability=durability)
+    first, fifth = run.results
+    assert (first.verdict, fifth.verdict) == (Verdict.FAIL, refusals)
+    assert ("are database and collection in [storage]" in first.message) is hinted
+
+
+async def test_a_wrong_status_field_is_hinted_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record is there, and at the path that the target file names is no text."""
+    monkeypatch.setattr("wfconform.scenarios.durable.WITHIN_S", 0.1)
+    app, durability = embedded_reference(status_field="state.status")
+    options = CheckOptions(only=("DUR-002",))
+    run = await run_check(target(storage=StorageAccess()), options, app=app, durability=durability)
+    assert "no text at status_field ([storage])" in run.results[0].message
+
+
 async def test_the_embedded_reference_is_looked_into_and_restarted() -> None:
     """A restart forgets what is not in the records, and nothing else."""
     app, durability = embedded_reference()
@@ -152,6 +195,28 @@ async def test_a_command_that_fails_is_told(command: str, said: str) -> None:
     with pytest.raises(NotToBeSeen) as told:
         await CommandRestart(RestartAccess(command), base_url=URL).restart()
     assert str(told.value) == said
+
+
+async def test_a_command_may_leave_the_server_behind(tmp_path: Path) -> None:
+    """What it starts in the background goes on, and holds its output open; the command has ended all the same."""
+    left = tmp_path / "left"
+    with serving(embedded_app()) as url:
+        await CommandRestart(RestartAccess(f"sleep 60 & echo $! > {left}"), base_url=url).restart()
+    os.kill(int(left.read_text(encoding="ascii")), signal.SIGKILL)  # it was there
+
+
+async def test_a_command_that_hangs_is_ended_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With all that it started."""
+    monkeypatch.setattr("wfconform.conformance.durability.RESTART_TIMEOUT_S", 0.5)
+    left = tmp_path / "left"
+    with pytest.raises(NotToBeSeen, match=r"the restart command did not end within 0\.5 s"):
+        await CommandRestart(RestartAccess(f"sleep 60 & echo $! > {left}; wait"), base_url=URL).restart()
+    try:
+        process = os.pidfd_open(int(left.read_text(encoding="ascii")))
+    except ProcessLookupError:
+        return
+    assert select.select([process], [], [], 10.0)[0]  # readable once it has ended
+    os.close(process)
 
 
 async def test_a_deployment_that_does_not_come_back_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

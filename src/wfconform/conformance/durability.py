@@ -8,7 +8,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Protocol
 
 import httpx
 from bson import ObjectId
@@ -24,6 +25,7 @@ RESTART_TIMEOUT_S = 120.0
 READY_TIMEOUT_S = 60.0
 _POLL_S = 0.1
 _SHOWN = 300  # characters of what a command said
+_WRONG_PASSWORD = frozenset({18, 8000})  # AuthenticationFailed, and Atlas's word for it
 
 
 class NotToBeSeen(TargetError):
@@ -115,6 +117,11 @@ def stored_as(document: Mapping[str, Any] | None, status_field: str) -> Stored:
 
 
 def _unseen(error: PyMongoError) -> NotToBeSeen:
+    if _is_a_wrong_password(error):
+        return NotToBeSeen(
+            "the storage refused the user or the password",
+            hint="check the URL that mongo_url_env names: user, password, authSource",
+        )
     if isinstance(error, OperationFailure):
         said = (error.details or {}).get("codeName", "") or f"code {error.code}"
         return NotToBeSeen(
@@ -123,6 +130,11 @@ def _unseen(error: PyMongoError) -> NotToBeSeen:
     return NotToBeSeen(
         f"the storage cannot be reached ({type(error).__name__})", hint="check the URL that mongo_url_env names"
     )
+
+
+def _is_a_wrong_password(error: PyMongoError) -> bool:
+    """Tell by the code, or by the words: where no server is left to ask, only they say why."""
+    return getattr(error, "code", None) in _WRONG_PASSWORD or "authentication failed" in str(error).lower()
 
 
 class CommandRestart:
@@ -136,16 +148,25 @@ class CommandRestart:
 
     async def restart(self) -> None:
         """Run the command to its end, and wait; what it prints is shown when it fails."""
+        with TemporaryFile() as said:  # no pipe: a server that it leaves behind would hold that open
+            code = await self._run(said)
+            if code:
+                shown = _end_of(said)
+                raise NotToBeSeen(f"the restart command ended with {code}: {shown or 'it said nothing'}")
+        await self._until_ready()
+
+    async def _run(self, said: BinaryIO) -> int:
+        """Return what the command ended with; what it has left behind goes on."""
         shell = await asyncio.create_subprocess_shell(
             self._command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=said,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
         try:
             async with asyncio.timeout(RESTART_TIMEOUT_S):
-                said, _ = await shell.communicate()
+                return await shell.wait()
         except TimeoutError:
             raise NotToBeSeen(f"the restart command did not end within {RESTART_TIMEOUT_S:g} s") from None
         finally:
@@ -153,10 +174,6 @@ class CommandRestart:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(shell.pid, signal.SIGKILL)
                 await shell.wait()
-        if shell.returncode:
-            shown = said.decode("utf-8", "replace").strip()[-_SHOWN:]
-            raise NotToBeSeen(f"the restart command ended with {shell.returncode}: {shown or 'it said nothing'}")
-        await self._until_ready()
 
     async def _until_ready(self) -> None:
         deadline_s = time.monotonic() + READY_TIMEOUT_S
@@ -173,6 +190,11 @@ class CommandRestart:
         except httpx.HTTPError:
             return False
         return response.is_success if self._ready_url else response.status_code < 500
+
+
+def _end_of(said: BinaryIO) -> str:
+    said.seek(max(0, said.seek(0, os.SEEK_END) - 4 * _SHOWN))
+    return said.read().decode("utf-8", "replace").strip()[-_SHOWN:]
 
 
 def durability_of(target: Target) -> Durability:

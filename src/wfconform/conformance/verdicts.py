@@ -89,6 +89,7 @@ _NEVER_SEEN = {
     "AUT-005": "no 401 was seen",
     "CAN-006": "no stop was shown to meet a running turn",
     "TRN-005": "no two turns overlapped and were answered",
+    "DUR-005": "no record of any run was seen in the storage",
 }
 
 
