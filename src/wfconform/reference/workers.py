@@ -21,6 +21,7 @@ RESTART_SIGNAL = getattr(signal, "SIGUSR1", None)  # None: this system has no su
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 _LOOK_S = 0.5
+_TRIES = 3  # how often processes are started before it is said that they cannot be
 _context = multiprocessing.get_context("spawn")
 
 
@@ -59,11 +60,17 @@ class _Supervisor:
         self.restarting = False
 
     def start(self) -> None:
-        """Start what is missing, and wait until all that were started take calls."""
-        pipes = [self._started() for _ in range(self._workers - len(self._processes))]
-        for pipe in pipes:
-            if not self.ending and not _said_ready(pipe):
-                raise HarnessError("a process of the reference did not start")
+        """Start what is missing, and wait until all take calls; what dies before it does is started again."""
+        for _ in range(_TRIES):
+            started = [self._started() for _ in range(self._workers - len(self._processes))]
+            failed = [process for process, pipe in started if not self.ending and not _said_ready(pipe)]
+            if not failed:
+                return
+            for process in failed:
+                process.kill()
+                process.join()
+                self._processes.remove(process)
+        raise HarnessError("a process of the reference did not start")
 
     def watch(self) -> None:
         """Start again what dies, until the end is wanted."""
@@ -88,7 +95,7 @@ class _Supervisor:
                 process.join()
         self._processes.clear()
 
-    def _started(self) -> Connection:
+    def _started(self) -> tuple[SpawnProcess, Connection]:
         ours, theirs = _context.Pipe(duplex=False)
         process = _context.Process(
             target=_serve, args=(self._recipe, self._listener, theirs), name="wfconform-worker", daemon=True
@@ -96,7 +103,7 @@ class _Supervisor:
         process.start()
         theirs.close()
         self._processes.append(process)
-        return ours
+        return process, ours
 
     def _forget_dead(self) -> None:
         self._processes = [process for process in self._processes if process.is_alive()]
