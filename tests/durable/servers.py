@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = Path(os.environ.get("WFCONFORM_TEST_DATABASES", ROOT / ".venv" / "databases"))
 START_TIMEOUT_S = 30.0
+_TIMEOUTS = "serverSelectionTimeoutMS=1500&socketTimeoutMS=30000"  # servers in Python are slow on a busy machine
 _MONGOECO = """
 import asyncio, sys
 from mongoeco.engines.sqlite import SQLiteEngine
@@ -40,6 +41,8 @@ COMMANDS = {
 }
 # What makes a server write its journal before it answers; without it a killed one may have forgotten answered writes.
 SYNCHRONOUS = {"secantusdb": ("--sync-on-commit",)}
+# What makes a server ask for a user and a password.
+GUARDED = {"secantusdb": ("--auth",)}
 NAMES = (*COMMANDS, "mongod")
 
 
@@ -53,13 +56,17 @@ def missing(name: str) -> str:
 
 @dataclass
 class Server:
-    """One server process; its data outlives it. synchronous: nothing that it answered is lost when it is killed."""
+    """One server process; its data outlives it.
+
+    synchronous: nothing that it answered is lost when it is killed; guarded: it asks for a user and a password.
+    """
 
     name: str
     directory: Path
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     synchronous: bool = False
+    guarded: bool = False
 
     def __post_init__(self) -> None:
         self.port = self.port or _free_port()
@@ -71,7 +78,7 @@ class Server:
 
     @property
     def _own_url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true&{_TIMEOUTS}"
 
     def start(self) -> None:
         """Start it, or start it again on the same data and port, and wait until it takes connections."""
@@ -82,6 +89,7 @@ class Server:
             one.replace("{directory}", str(self.directory)).replace("{port}", str(self.port)) for one in arguments
         ]
         filled += SYNCHRONOUS.get(self.name, ()) if self.synchronous else ()
+        filled += GUARDED[self.name] if self.guarded else ()
         with (self.directory.parent / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [str(ENVIRONMENTS / self.name / program), *filled], stdout=log, stderr=log, cwd=self.directory

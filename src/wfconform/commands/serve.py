@@ -94,10 +94,13 @@ def _run(call: ServeCall, tenants: Mapping[str, str], changes: tuple[str, ...], 
 
 
 def _look_for_database(url: str) -> None:
-    """Warn when the database does not answer: the server starts nevertheless, and answers 503 until it does."""
+    """Warn when the database does not answer: the server starts nevertheless, and answers 503 until it does.
+
+    Raises UsageError when it answers that it does not take the user.
+    """
     import asyncio
 
-    from wfconform.reference.database import DatabaseError
+    from wfconform.reference.database import DatabaseError, Denied
     from wfconform.reference.mongo import MongoDatabase, without_password
 
     async def look() -> None:
@@ -107,10 +110,15 @@ def _look_for_database(url: str) -> None:
         finally:
             await database.close()
 
+    where = without_password(url)
     try:
         asyncio.run(look())
+    except Denied as error:
+        raise UsageError(
+            f"--mongo-url: {where} refuses the user ({error})",
+            hint="check user, password and authSource in the URL; the user needs the role readWrite on that database",
+        ) from None
     except DatabaseError:
-        where = without_password(url)
         sys.stderr.write(f"warning: {where} does not answer; every call is answered 503 until it does\n")
 
 

@@ -23,6 +23,10 @@ class NotReached(DatabaseError):
     """Nothing was sent to the database: it has changed nothing, and never will because of this."""
 
 
+class Denied(NotReached):
+    """The database does not take the user, or does not let it do this."""
+
+
 class Withdrawn(NotReached):
     """What was sent did not arrive, and was made impossible since."""
 

@@ -28,6 +28,8 @@ from wfconform.reference.database import (
     DATABASE,
     RUNS,
     WORKFLOWS,
+    DatabaseError,
+    Denied,
     Document,
     Duplicate,
     NotReached,
@@ -48,6 +50,7 @@ INDEXES = {
     WORKFLOWS: ([("tenant", 1), ("_id", -1)],),
 }
 _TOO_LARGE = frozenset({10334, 17419, 17420})  # BSONObjectTooLarge, and what an update says that grows too far
+_DENIED = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, and Atlas's word for it
 _GIVES_TIME_OUT = ("serverselectiontimeoutms", "sockettimeoutms", "timeoutms")
 _PASSWORD = re.compile(r"(?<=://)[^@/]*@")
 Fields = dict[str, Any]
@@ -192,15 +195,23 @@ async def told() -> AsyncIterator[None]:
     except DocumentTooLarge as error:
         raise TooLarge(str(error)) from None
     except OperationFailure as error:
-        if error.code in _TOO_LARGE:
-            raise TooLarge(str(error)) from None
-        if _passes(error):
-            raise Unanswered(str(error)) from error
-        raise
+        meant = _meant(error)
+        if meant is None:
+            raise
+        raise meant from error
     except PyMongoError as error:
         if error.has_error_label("RetryableWriteError") or error.timeout:
             raise Unanswered(str(error)) from error
         raise
+
+
+def _meant(error: OperationFailure) -> DatabaseError | None:
+    """Return what a server's refusal comes to; None for one that there is no reason for."""
+    if error.code in _TOO_LARGE:
+        return TooLarge(str(error))
+    if error.code in _DENIED:
+        return Denied((error.details or {}).get("codeName", "") or f"code {error.code}")
+    return Unanswered(str(error)) if _passes(error) else None
 
 
 def _passes(error: OperationFailure) -> bool:
