@@ -15,7 +15,7 @@ from tests.reference.deployment import CONVERSATION, KEY, Answer, Deployment, st
 
 from wfconform.errors import UsageError
 from wfconform.reference import create_app, shipped_workflows
-from wfconform.reference.database import RUNS, Document, NotReached, TooLarge, Unanswered
+from wfconform.reference.database import RUNS, NotReached, TooLarge, Unanswered
 from wfconform.reference.definitions import Definitions
 from wfconform.reference.embedded import EmbeddedCollection
 from wfconform.reference.mongo import MongoDatabase, without_password
@@ -234,25 +234,3 @@ async def _until_answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
             return answer
         await asyncio.sleep(0.1)
     return answer
-
-
-async def test_no_listing_walks_through_the_collection(server: Server) -> None:
-    """Each query that lists is led by an index, as far as the server explains itself as MongoDB does."""
-    database = MongoDatabase(server.url, name="wfconform_explained")
-    try:
-        runs = await database.collection(RUNS)
-        filters: list[Document] = [{"tenant": "a"}, {"tenant": "a", "workflow_id": "b"}, {"tenant": "a", "status": "c"}]
-        explained = [
-            await runs.database.command("explain", {"find": RUNS, "filter": filter, "sort": {"_id": -1}})
-            for filter in filters
-        ]
-        if "queryPlanner" not in explained[0]:
-            pytest.skip(f"{server.name} does not explain itself as MongoDB does")
-        plans = [str(one["queryPlanner"]["winningPlan"]) for one in explained]
-        assert [("IXSCAN" in plan, "COLLSCAN" in plan) for plan in plans] == [(True, False)] * 3
-        if server.name == "mongod":
-            by_id = {"_id": a_record().id, "claim": "x", "revision": 1}
-            found = await runs.database.command("explain", {"find": RUNS, "filter": by_id})
-            assert "COLLSCAN" not in str(found["queryPlanner"]["winningPlan"])
-    finally:
-        await database.close()
