@@ -1,5 +1,8 @@
 """`wfconform provision` against the reference, over a loopback port."""
 
+import asyncio
+import os
+import signal
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +129,26 @@ def test_a_failure_midway_leaves_nothing_behind() -> None:
         result = provision(url)
         assert (result.exit_code, listed(url)) == (3, [])
     assert "was answered 500" in result.stderr
+
+
+def test_an_interrupt_takes_back_what_is_known() -> None:
+    """What was being made when it came may have been made: its name is told, for its id was not heard."""
+    made: list[int] = []
+
+    async def interrupted(call: Call, go: Handler) -> Reply:
+        reply = await go(call)
+        if call.path == "/v1/workflows" and call.method == "POST":
+            made.append(1)
+            if len(made) == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(0.5)  # its answer comes too late
+        return reply
+
+    with serving(embedded_app(changes=[around(interrupted)])) as url:
+        result = provision(url)
+        assert (result.exit_code, listed(url)) == (130, [PREFIX + "fails"])
+    assert f"perhaps left behind: a workflow called '{PREFIX}fails'" in result.stderr
+    assert not Path("wfconform.toml").exists()
 
 
 def test_usage_errors(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from wfconform.commands.provision_deployment import (
     SECOND_KEY_ENV,
     Deployment,
     Json,
+    NoAnswer,
     ProvisionCall,
     given_headers,
     key_in,
@@ -129,7 +130,7 @@ def _write_or_take_back(call: ProvisionCall, place: _Place, provided: _Provided)
 
 def _tried(deployment: Deployment, role: str, made: dict[str, str]) -> str:
     """Make a role's workflow and keep it if it behaves; return why it was not kept, "" when it was."""
-    made[role] = id = deployment.make(fixture(role))
+    made[role] = id = _made(deployment, role)
     first = deployment.turn(id, Input().without_text())
     run_id, status = first.get("run_id"), first.get("status")
     wrong = (
@@ -143,6 +144,16 @@ def _tried(deployment: Deployment, role: str, made: dict[str, str]) -> str:
         del made[role]
         deployment.remove(id)
     return wrong
+
+
+def _made(deployment: Deployment, role: str) -> str:
+    """Make a role's workflow and return its id; one whose id was not heard is told, for nobody can take it back."""
+    document = fixture(role)
+    try:
+        return deployment.make(document)
+    except (KeyboardInterrupt, NoAnswer):
+        sys.stderr.write(f"perhaps left behind: a workflow called {document['workflow_config']['name']!r}\n")
+        raise
 
 
 def _too_quick(deployment: Deployment, id: str, run_id: str) -> str:

@@ -36,6 +36,10 @@ class Unreachable(TargetError):
     """No connection could be made: what follows would not fare better."""
 
 
+class NoAnswer(TargetError):
+    """A call was sent and no answer came: nobody knows what became of it."""
+
+
 class Deployment:
     """A deployment that has the workflow API; raises NotTestable for one that has not, TargetError for what fails."""
 
@@ -95,7 +99,7 @@ class Deployment:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):  # the words of `wfconform check`
             url = str(self._client.base_url).rstrip("/")
             return Unreachable(f"{url} cannot be reached: {said}", hint=reaching_hint(said))
-        return TargetError(f"the deployment gave no answer: {said}")
+        return NoAnswer(f"the deployment gave no answer: {said}")
 
 
 @contextmanager
