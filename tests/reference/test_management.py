@@ -58,6 +58,8 @@ async def test_a_workflow_is_shown_whole_when_asked(deployment: Deployment) -> N
     id = await made(deployment)
     code, shown = await ask(deployment, "GET", f"/v1/workflows/{id}?fully_hydrate=true")
     assert (code, shown["id"], shown["node_configs"]) == (200, id, document()["node_configs"])
+    code, shown = await ask(deployment, "GET", f"/v1/workflows/{CONVERSATION}?fully_hydrate=true")
+    assert (code, shown["id"], bool(shown["node_configs"])) == (200, CONVERSATION, True)
 
 
 @pytest.mark.parametrize(

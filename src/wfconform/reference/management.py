@@ -69,13 +69,13 @@ class Management:
     async def workflow(self, tenant: str, id: str, query: Query) -> bytes:
         """Show a workflow; with fully_hydrate=true its whole definition."""
         shipped = self._workflows.find(id)
-        if shipped is not None:
-            return _encode(_shipped(shipped))
-        definition = await self._definitions.find(id, tenant=tenant)
-        if definition is None:
+        definition = None if shipped else await self._definitions.find(id, tenant=tenant)
+        found = shipped or definition
+        if found is None:
             raise not_found("workflow")
-        whole = msgspec.json.decode(definition.document) if _flag(query, "fully_hydrate") else {}
-        return _encode({**whole, **_shown(definition)})
+        whole = msgspec.json.decode(found.document) if _flag(query, "fully_hydrate") else {}
+        shown = _shipped(found) if isinstance(found, Workflow) else _shown(found)
+        return _encode({**whole, **shown})
 
     async def remove(self, tenant: str, id: str, _: Query) -> bytes:
         """Remove a workflow; its runs stay, and take no further turns."""

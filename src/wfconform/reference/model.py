@@ -161,6 +161,7 @@ class Workflow:
     edges: dict[str, tuple[Edge, ...]]
     dynamic_variables: dict[str, Any]
     runtime_variables: dict[str, Any]
+    document: bytes  # the definition as it was given
 
 
 def parse_workflow(document: bytes | str, *, id: str | None = None) -> Workflow:
@@ -191,6 +192,7 @@ def parse_workflow(document: bytes | str, *, id: str | None = None) -> Workflow:
         edges=_edges(read.edge_configs, nodes),
         dynamic_variables=read.dynamic_variables or {},
         runtime_variables=read.runtime_variables or {},
+        document=document.encode() if isinstance(document, str) else document,
     )
 
 
