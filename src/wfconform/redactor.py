@@ -20,7 +20,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         values = {value for value in secrets if len(value) >= SHORTEST}
-        values |= {value[:-1] for value in values if len(value) > SHORTEST}  # as wrong keys are sent
+        values |= {value[:-1] for value in values if len(value) > CUT_AT_LEAST}  # as wrong keys are sent
         forms = sorted({form for value in values for form in _written(value)}, key=len, reverse=True)
         self._long = sorted({_folded(form) for form in forms if len(form) > CUT_AT_LEAST}, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, forms)), re.IGNORECASE) if forms else None

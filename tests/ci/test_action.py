@@ -63,7 +63,7 @@ def _filled(text: str, inputs: dict[str, str]) -> str:
 
 def test_the_action_checks_the_reference_and_gives_its_outputs(check: Step, tmp_path: Path) -> None:
     """Without a target: exit 0, counts, paths, and the Markdown as the job's summary."""
-    done, outputs, summary = check(only="TRN-001,TRN-002")
+    done, outputs, summary = check(only="RUN-004,TRN-004")
     assert done.returncode == 0, done.stdout + done.stderr
     assert outputs == {
         "level": "core",

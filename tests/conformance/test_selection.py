@@ -151,11 +151,11 @@ def test_check_takes_an_application_and_works_inside_a_running_loop() -> None:
     target = target_of()
 
     async def inside() -> Run:
-        return wfconform.check(SpecServer(), target=target, level="core", only=("TRN-001",))
+        return wfconform.check(SpecServer(), target=target, level="core", only=("RUN-004",))
 
     assert asyncio.run(inside()).exit_code == 0
     run = wfconform.check(
-        SpecServer(), workflows={"conversation": target.workflows.conversation}, api_key="key-one", only=("EXE-001",)
+        SpecServer(), workflows={"conversation": target.workflows.conversation}, api_key="key-one", only=("RUN-004",)
     )
     assert run.exit_code == 0
 
@@ -169,3 +169,9 @@ def test_check_refuses_what_does_not_fit() -> None:
     ):
         with pytest.raises(UsageError):
             wfconform.check(SpecServer(), **wrong)
+
+
+@pytest.mark.parametrize(("name", "id"), [("aborted-is-not-completed", "STS-003"), ("key-in-refusals", "AUT-004")])
+def test_a_selection_is_judged_as_in_the_whole(name: str, id: str) -> None:
+    """What only a special session shows is shown to who asks for that requirement alone."""
+    assert check(app=broken(name), only=(id,)).exit_code == 1

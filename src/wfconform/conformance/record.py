@@ -47,6 +47,7 @@ class Recorder:
         self.records: dict[str, Record] = {}
         self.roles: dict[str, str] = {}
         self.established: set[str] = set()
+        self.background = False  # whether a run ever moved on by itself, so that less can be told of it
         self._access = access
         self.secrets = _secrets(access)
         self.redact = Redactor(self.secrets)

@@ -24,9 +24,10 @@ from wfconform.outcomes import Problem, Run
 from wfconform.requirements import catalogue, required_at, select
 from wfconform.scenarios import Client, ScenarioSpec, Send
 from wfconform.scenarios import catalogue as scenarios
-from wfconform.session import Finding, Kind, Ledger
+from wfconform.scenarios.registry import ANYWHERE
+from wfconform.session import Answer, Finding, Kind, Ledger
 from wfconform.target import Target
-from wfconform.wire import Exchange, observe
+from wfconform.wire import Exchange, observe, reply_to
 
 if TYPE_CHECKING:
     from wfconform.conformance.generated import GeneratedPhases
@@ -179,9 +180,12 @@ class _Check:
             self.progress.scenario_done(name=name, done=done, total=total)
 
     def _chosen(self) -> list[ScenarioSpec]:
-        named = self.options.scenarios
+        """Return what is played: all that can show one of the requirements asked for, so that none passes for less."""
+        named, anywhere = self.options.scenarios, not self.selected.isdisjoint(ANYWHERE)
         shown = [spec for spec in scenarios() if spec.needs <= self.target.offers]
-        return [spec for spec in shown if (spec.name in named if named else not self.selected.isdisjoint(spec.proves))]
+        if named:
+            return [spec for spec in shown if spec.name in named]
+        return [spec for spec in shown if anywhere or not self.selected.isdisjoint(spec.proves)]
 
     async def _look_for_roots(self) -> None:
         """Play what a selection left out but what may explain its failures: no verdict depends on the selection."""
@@ -219,6 +223,8 @@ class _Check:
 
     def _made(self, fatal: Problem | None) -> Run:
         partial = self.selected != frozenset(catalogue())
+        calls = [exchange for played in self.played.values() for exchange in played.exchanges]
+        self.recorder.background = any(_moves_on(exchange) for exchange in calls)
         judged = results(self.recorder, self.target, self.selected)
         found = (
             [fatal]
@@ -238,7 +244,6 @@ class _Check:
         phases = tuple(self.generated.phases) if self.generated else ()
         if self.generated and not self.interrupted.is_set():
             found += self.generated.problems
-        calls = [exchange for played in self.played.values() for exchange in played.exchanges]
         run = Run(
             tool={"name": "wfconform", "version": wfconform.__version__},
             target=_described(self.target, self.recorder),
@@ -274,6 +279,11 @@ class _Check:
         if left:
             notes.append(f"{left} runs could not be stopped at the end")
         return notes
+
+
+def _moves_on(exchange: Exchange) -> bool:
+    reply = reply_to(exchange)
+    return isinstance(reply, Answer) and reply.background
 
 
 def _described(target: Target, recorder: Recorder) -> dict[str, object]:

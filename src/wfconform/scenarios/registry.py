@@ -39,6 +39,10 @@ CONVERSING = (
     *("EVT-004", "EVT-007", "EVT-009"),
 )
 UNHARMED = ("EXE-010", "TRN-003")
+# Broken by any answer in any scenario: who asks for one of these is shown what all scenarios show of it.
+ANYWHERE = frozenset(
+    (*EVERYWHERE, *CONVERSING, "EXE-008", "EXE-009", "EXE-014", "TRN-007", "STS-006", "STS-013", "EVT-008")
+)
 
 
 def _spec(
