@@ -12,6 +12,8 @@ TERMINAL = ("completed", "failed", "cancelled", "aborted_looping_risk")
 NODES = ("node_greet", "node_ask", "node_tell", "node_route")
 EPOCH_S = 1_790_000_000.0
 
+STALE_S = 9.0
+
 
 @dataclass(frozen=True, slots=True)
 class Style:
@@ -85,8 +87,10 @@ class Shapes:
     _made: int = 0
 
     def date(self, at_s: float) -> str | None:
-        """Return the Date header at a moment of the monotonic clock."""
-        return formatdate(EPOCH_S + at_s + self.style.skew_s, usegmt=True) if self.style.dated else None
+        """Return the Date header at a moment of the monotonic clock; it is old where the server is short of time."""
+        style = self.style
+        old_s = STALE_S if style.extra_fields and not style.skew_s else 0.0
+        return formatdate(EPOCH_S + at_s + style.skew_s - old_s, usegmt=True) if style.dated else None
 
     def object_id(self, at_s: float) -> str:
         """Return a run_id made at that moment."""

@@ -1,7 +1,9 @@
 """What correct servers may do and the ledger must not blame: one minimal example each."""
 
+from email.utils import formatdate
+
 import pytest
-from tests.session.shapes import WAITING
+from tests.session.shapes import EPOCH_S, WAITING
 from tests.session.talk import Talk, body, broken, event
 
 from wfconform.session import Busy, Indeterminate, Kind, Refusal
@@ -81,3 +83,11 @@ def test_background_work_may_end_a_node() -> None:
     talk.turn(body(3, WAITING))
     ends = [event("start_node_run", **other), event("end_node_run", **other), event("end_workflow")]
     assert broken(talk.turn(body(4, "completed", events=ends))) == set()
+
+
+@pytest.mark.parametrize(("late_s", "found"), [(0.5, set()), (7.0, {"EVT-005"}), (-30.0, {"EVT-005"})])
+def test_the_date_header_of_a_busy_server_may_be_old(late_s: float, found: set[str]) -> None:
+    """An event that the Date puts into the future happened during the call by the caller's clock (EVT-005)."""
+    wait = event("busy_wait_for_user_message", timestamp=EPOCH_S + 100 + late_s)
+    old = formatdate(EPOCH_S + 100 - 12, usegmt=True)
+    assert broken(Talk(opened=False).first(body(1, events=[wait], next_input_hint=wait), date=old)) == found

@@ -186,10 +186,9 @@ class Ordinary:
         first, last = stamps[0], stamps[-1]
         date = reply.head.date if reply.head is not None else None
         try:
-            if date is None or first < date - CLOCK_SLACK_S or last > date + CLOCK_SLACK_S:
-                low, high = _span(reply, self.epoch_s)
-                if first < low or last > high:
-                    return None
+            dated = date is not None and date - CLOCK_SLACK_S <= first and last <= date + CLOCK_SLACK_S
+            if not dated and not any(low <= first and last <= high for low, high in _spans(reply, self.epoch_s)):
+                return None
             if sorted(stamps) != stamps:
                 return None
         except TypeError:
@@ -246,14 +245,14 @@ def _without_times(stamps: list[float | None]) -> int | None:
     return 0 if all(stamp is None for stamp in stamps) else None
 
 
-def _span(reply: Reply, epoch_s: float) -> tuple[float, float]:
-    """EVT-005: when events of this call can have happened, by the server's clock."""
-    head = reply.head
+def _spans(reply: Reply, epoch_s: float) -> tuple[tuple[float, float], ...]:
+    """EVT-005: when events of this call can have happened, by the server's clock or by ours."""
+    date = reply.head.date if reply.head is not None else None
     took_s = (reply.received_ns - reply.sent_ns) / 1e9
-    if head is None or head.date is None:
-        end = reply.received_ns / 1e9 + epoch_s
-        return end - took_s - UNKNOWN_SKEW_S, end + UNKNOWN_SKEW_S
-    return head.date - took_s - CLOCK_SLACK_S, head.date + CLOCK_SLACK_S
+    end = reply.received_ns / 1e9 + epoch_s
+    if date is None:
+        return ((end - took_s - UNKNOWN_SKEW_S, end + UNKNOWN_SKEW_S),)
+    return tuple((one - took_s - CLOCK_SLACK_S, one + CLOCK_SLACK_S) for one in (date, end))
 
 
 def _pairs(events: list[EventFields], pairs: tuple[tuple[int, int], ...]) -> bool:
