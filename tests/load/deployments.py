@@ -185,3 +185,18 @@ class Refusing(Runs):
             self.refused += 1
             return 429, b'{"message": "come back later"}'
         return super().answer(body)
+
+
+class StopsAtTheSecondTry(Runs):
+    """Each stop is broken off once, before it is executed."""
+
+    def __init__(self) -> None:
+        super().__init__(Service("0", ""))
+        self.tried: set[bytes] = set()
+
+    def answer(self, body: bytes) -> tuple[int, bytes]:
+        if b'"command": "stop"' in body and body not in self.tried:
+            self.tried.add(body)
+            self.counts["requests"] += 1
+            return 500, b'{"message": "the database is away"}'
+        return super().answer(body)

@@ -5,7 +5,7 @@ sessions at Poisson times and waits for no answer. At the end what still runs is
 be left open.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 from time import perf_counter_ns
 from typing import Any
@@ -27,6 +27,7 @@ STEP_S = 0.05  # how often a closed stage looks at its level
 LATE_US = 10_000
 LONGEST_PHASE_S = 10.0
 STOPPERS = 32
+STOP_ROUNDS = 3
 FEWEST_SPARE_FILES = 0.9
 PAUSE_AFTER_FAILURE_S = (0.1, 0.5)
 
@@ -242,22 +243,32 @@ class Generator:
         self._stop_abandoned(ends_s)
 
     def _stop_abandoned(self, ends_s: float) -> None:
+        """Stop what users left; what gives no answer is tried again, a few times."""
         shared = self._shared
-        waiting: Iterator[tuple[str, str]] = iter(shared.abandoned)
+        for _ in range(STOP_ROUNDS):
+            left, shared.abandoned = shared.abandoned, []
+            if not left:
+                return
+            shared.abandoned = self._stopped(left, ends_s)
+        shared.left_open += len(shared.abandoned)
+
+    def _stopped(self, runs: list[tuple[str, str]], ends_s: float) -> list[tuple[str, str]]:
+        """Stop runs, several at once, and return those that may still be open."""
+        shared, waiting = self._shared, iter(runs)
+        stopped: set[tuple[str, str]] = set()
 
         def stop_some() -> None:
             one = Playing(
                 shared, "abandon", VISITS["abandon"], Visit(shared.client), patience_s=self._plan.refusal_wait_s
             )
-            for workflow_id, run_id in waiting:
-                stopped.append(run_id)
-                one.stop_forgotten(workflow_id, run_id)
+            for run in waiting:
+                if one.stop_forgotten(*run):
+                    stopped.add(run)
 
-        stopped: list[str] = []
-        jobs = [gevent.spawn(stop_some) for _ in range(min(STOPPERS, len(shared.abandoned)))]
+        jobs = [gevent.spawn(stop_some) for _ in range(min(STOPPERS, len(runs)))]
         gevent.joinall(jobs, timeout=max(0.0, ends_s - self._elapsed_s()))
         gevent.killall(jobs, block=False)
-        shared.left_open += len(shared.abandoned) - len(stopped)
+        return [run for run in runs if run not in stopped]
 
     # --- seconds
 

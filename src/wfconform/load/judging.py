@@ -79,14 +79,13 @@ class Judging:
             self._count(exchange, finding)
         self._row("refused", exchange)
 
-    def stopped(self, exchange: Exchange) -> None:
-        """Take in the stop of a run that a session had left open."""
+    def stopped(self, exchange: Exchange) -> bool:
+        """Take in the stop of a run that a session had left open; tell whether it was answered or refused."""
         for _, finding in observe(self._shared.ledger, exchange):
             self._count(exchange, finding)
         reply = reply_to(exchange)
         self._figure(exchange, reply)
-        if isinstance(reply, Indeterminate | NotProcessed | NotSent | Unreadable):
-            self._shared.left_open += 1
+        return not isinstance(reply, Indeterminate | NotProcessed | NotSent | Unreadable)
 
     def lost(self, why: str) -> str:
         """LOD-002: the session does not reach its end; not held against a target whose role was misdeclared."""

@@ -19,7 +19,7 @@ from locust.runners import WorkerRunner
 
 from wfconform.errors import UsageError, WfconformError
 from wfconform.load.encoding import API_KEY_VARIABLE, HEADERS_VARIABLE
-from wfconform.load.generator import Choice, refuse_unplayable
+from wfconform.load.generator import STOP_ROUNDS, Choice, refuse_unplayable
 from wfconform.load.measured import Violation
 from wfconform.load.plan import SCENARIOS, Distribution, Plan, Stage, Think
 from wfconform.load.playing import LeavingError, Playing
@@ -48,6 +48,7 @@ def add_options(parser: Any, **_: Any) -> None:
     add("--wf-turns", default="5", metavar="N or N-M", help="Turns of a session.")
     add("--wf-think", default="exponential:1", metavar="KIND:MEAN[:SPREAD]", help="Think time in seconds.")
     add("--wf-seed", type=int, default=1, help="Seed of all draws.")
+    add("--wf-help", action="help", help="Locust's help with these options: its own --help reads no locustfile.")
     add("--wf-leave-open", default="no", choices=("yes", "no"), help="Do not stop runs that are open at the end.")
 
 
@@ -214,8 +215,9 @@ def _tidy(ground: Playground) -> None:
     name, spec, visit = ground.choice.draw()
     one = Playing(shared, name, spec, visit, patience_s=ground.plan.refusal_wait_s)
     with gevent.Timeout(ground.plan.stop_timeout_s, exception=False):
-        while shared.abandoned:
-            one.stop_forgotten(*shared.abandoned.pop())
+        for _ in range(STOP_ROUNDS):
+            runs, shared.abandoned = shared.abandoned, []
+            shared.abandoned = [run for run in runs if not one.stop_forgotten(*run)]
 
 
 def _line(violation: Violation) -> str:

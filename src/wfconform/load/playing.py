@@ -14,17 +14,16 @@ import gevent
 from wfconform.load.connection import Connection, Reply
 from wfconform.load.judging import Judging
 from wfconform.load.ordinary import settle
+from wfconform.load.retrying import FIRST_PAUSE_S, LONGEST_PAUSE_S, wait_before_retry
 from wfconform.load.session import LoadSession, Plain
 from wfconform.load.shared import Shared
 from wfconform.scenarios import Send, Together, Wait
 from wfconform.scenarios.sessions import Visit, VisitSpec
-from wfconform.session import Busy, Kind, Lenient, NotProcessed, Valid
+from wfconform.session import Kind, Lenient
 from wfconform.session.history import RunHistory
 from wfconform.wire import Connection as Kept
-from wfconform.wire import Exchange, Request, minimal_body, parse, reply_to
+from wfconform.wire import Exchange, Request, minimal_body, parse
 
-BUSY_STARTS = frozenset({409, 423})  # a start refused because too many runs are open
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 STRICTLY_EVERY = 64  # answers; the whole text of one is read strictly
 LOGGED = 12  # exchanges of a session that are kept, should one of them break something
 SETTLED_S = 1.0  # of thinking: so a waiting session keeps hashes, not events
@@ -137,9 +136,11 @@ class Playing:
             shared.abandon(session.workflow_id, id)
         else:
             try:
-                self.stop_run(session.workflow_id, id)
+                stopped = self.stop_run(session.workflow_id, id)
             except LeavingError:
-                shared.left_open += 1
+                stopped = False
+            if not stopped:
+                shared.abandon(session.workflow_id, id)
         shared.ledger.drop(id.lower())
         for other in self._judging.strangers if self._judging is not None else ():
             shared.ledger.drop(other or "")
@@ -239,7 +240,12 @@ class Playing:
             return self.deliver(request, connection)
 
         jobs = [gevent.spawn(sent, delay, send.request, one) for (delay, send), one in zip(timed, lent, strict=True)]
-        gevent.joinall(jobs)
+        try:
+            gevent.joinall(jobs)
+        except BaseException:
+            gevent.killall(jobs)  # or they would go on reading from connections that others are given
+            self._in_flight = True
+            raise
         for connection in lent[1:]:
             self._shared.give_back(connection)
         return [job.get() for job in jobs]
@@ -269,19 +275,20 @@ class Playing:
             request = replace(request, attempt=request.attempt + 1)
             exchange = replace(exchange, request=request)
 
-    def stop_run(self, workflow_id: str, run_id: str) -> None:
-        """Stop a run that stays open."""
+    def stop_run(self, workflow_id: str, run_id: str) -> bool:
+        """Stop a run that stays open; tell whether the target said anything to it."""
         body = minimal_body(self._shared.client.input.without_text(), run_id=run_id, command="stop")
         request = Request(Kind.STOP, workflow_id, intent=Lenient(), run_id=run_id.lower(), json=body)
         exchange = self.deliver(request, self._connection)
-        self.judging.stopped(exchange)
+        return self.judging.stopped(exchange)
 
-    def stop_forgotten(self, workflow_id: str, run_id: str) -> None:
+    def stop_forgotten(self, workflow_id: str, run_id: str) -> bool:
         """Stop a run of which nothing is remembered but that it waited: it may have expired since."""
         ledger = self._shared.ledger
         ledger.add(RunHistory(run_id.lower(), workflow_id, "first", shared=True))
-        self.stop_run(workflow_id, run_id)
+        stopped = self.stop_run(workflow_id, run_id)
         ledger.drop(run_id.lower())
+        return stopped
 
     def stop_open(self) -> None:
         """Stop the run of this session, which its user had to leave."""
@@ -292,7 +299,8 @@ class Playing:
         if session.live:
             if self._in_flight and session.history is not None:
                 session.history.loosen()  # the turn that was broken off may have been executed
-            self.stop_run(session.workflow_id, session.run_id)
+            if not self.stop_run(session.workflow_id, session.run_id):
+                self._shared.abandon(session.workflow_id, session.run_id)
 
     # --- time and traces
 
@@ -328,20 +336,3 @@ class Playing:
             request = sent.send.request if isinstance(sent, Plain) else sent
             made.append(self._shared.exchange_of(request, reply))
         return made
-
-
-def wait_before_retry(exchange: Exchange, pause_s: float) -> float | None:
-    """Return how long to wait before a new attempt, None when there must be none."""
-    request = exchange.request
-    refused_start = (
-        request.kind is Kind.FIRST
-        and isinstance(request.intent, Valid)
-        and exchange.failure is None
-        and exchange.status in BUSY_STARTS
-    )
-    if not refused_start and not isinstance(reply_to(exchange), NotProcessed):
-        return None
-    if isinstance(request.intent, Busy):
-        return None
-    told = exchange.header("retry-after") or ""
-    return max(pause_s, float(told)) if told.isascii() and told.isdigit() else max(pause_s, 0.5)
