@@ -171,6 +171,21 @@ def test_slots_of_one_session_each_hold_so_many_runs_and_think_after_every_turn(
     assert (told["sessions"] == 6) is (turns == ENDLESS)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_interrupt_while_the_generator_starts_is_not_lost(processes: int, tmp_path: Path) -> None:
+    """SIGINT before anything listens to it: an empty result, and no process is left."""
+    with on.served(on.sound()) as base_url:
+        what = on.plan("abandon", stages=on.closed(10, 60.0))
+        with start(Job(on.target_at(base_url), what, tmp_path, processes=processes)) as child:
+            child.interrupt()
+            result = child.result()
+            with pytest.raises(ProcessLookupError):
+                os.killpg(child.process.pid, 0)
+        told = on.counts(base_url)
+    assert result.interrupted
+    assert told["open"] == result.left_open == 0
+
+
 def test_each_of_many_sessions_has_one_connection(tmp_path: Path) -> None:
     """1,200 waiting sessions, beyond the 1,024 descriptors that select() can test, open 1,200 connections."""
     stages = (Stage("up", "closed", "steady", 2.5, 1200, 1200),)
@@ -190,6 +205,16 @@ def test_a_refused_start_is_waited_out(tmp_path: Path) -> None:
         result = on.measured(on.target_at(base_url), on.plan(stages=on.closed(4, 1.0)), tmp_path)
     assert result.refused == runs.refused > 0
     assert (result.violations, result.sessions["lost"]) == ({}, 0)
+
+
+def test_a_stop_without_an_answer_is_tried_again(tmp_path: Path) -> None:
+    """Runs that were left are closed at the end, though the first stop of each fails; the failures are violations."""
+    runs = on.StopsAtTheSecondTry()
+    with on.served(runs) as base_url:
+        result = on.measured(on.target_at(base_url), on.plan("abandon", stages=on.closed(6, 1.0)), tmp_path)
+        told = on.counts(base_url)
+    assert told["open"] == result.left_open == 0
+    assert result.violations["EXE-008"] == len(runs.tried) == told["stops"] > 0
 
 
 def test_what_the_target_lacks_is_said_at_the_start(tmp_path: Path) -> None:

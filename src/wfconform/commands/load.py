@@ -166,7 +166,8 @@ def _carried_out(call: LoadCall, job: Job) -> tuple[Measured | None, Miss | None
         _ending(child, console) as ending,
     ):
         miss = _follow(child, job.plan, watcher)
-        measured = None if call.role == "worker" and child.process.wait() == 0 else child.result()
+        ended = call.role == "worker" and (child.wait() == 0 or ending.asked)
+        measured = None if ended else child.result()
     return measured, miss, ending.asked
 
 

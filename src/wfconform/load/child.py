@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -139,7 +139,7 @@ def _fresh(job: Job) -> Job:
 
 
 def _started(job: Job, environment: Mapping[str, str]) -> Child:
-    with job.log_path.open("wb") as log:
+    with job.log_path.open("wb") as log, nullcontext() if job.role == "worker" else _interrupts_held():
         process = subprocess.Popen(  # noqa: S603 - our own interpreter
             command(job),
             cwd=job.directory,
@@ -150,6 +150,19 @@ def _started(job: Job, environment: Mapping[str, str]) -> Child:
             start_new_session=True,
         )
     return Child(job, process)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Block SIGINT: what is started inherits that, and takes one that comes while it imports once it listens.
+
+    Not for a worker, which has nothing to report and may wait for its master for long.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def command(job: Job) -> list[str]:

@@ -70,6 +70,7 @@ class Alone:
         self._job, self._output = job, Output(job)
         self._gathering = Gathering(self._output.tick)
         self._generator: Generator | None = None
+        self._interrupted = False
 
     def run(self) -> None:
         """Make the load and write the result, or why there is none."""
@@ -79,6 +80,8 @@ class Alone:
             shared = prepared(self._job, self._job.plan, index=0)
             take = self._gathering.take
             self._generator = Generator(shared, self._job.plan, lambda delta: take(name, delta))
+            if self._interrupted:
+                self._generator.interrupt()
             begun_ns = perf_counter_ns()
             self._generator.run()
             self._gathering.end(name)
@@ -89,7 +92,8 @@ class Alone:
             raise
 
     def interrupt(self) -> None:
-        """End early."""
+        """End early, as soon as there is something to end."""
+        self._interrupted = True
         if self._generator is not None:
             self._generator.interrupt()
 
@@ -110,6 +114,8 @@ class Working:
         try:
             shared = prepared(self._job, plan, index=told["index"])
             self._generator = Generator(shared, plan, self._emit, index=told["index"], count=told["count"])
+            if self._interrupted:
+                self._generator.interrupt()
             self._generator.run()
         except Exception as error:
             known = isinstance(error, WfconformError)
@@ -122,6 +128,7 @@ class Working:
         self._runner.send_message(DELTA, {"delta": msgspec.msgpack.encode(delta)})
 
     def _end(self, **_: Any) -> None:
+        self._interrupted = True
         if self._generator is not None:
             self._generator.interrupt()
 
@@ -158,7 +165,8 @@ class Leading:
             while len(self._runner.clients.all) < self._expected and not self._interrupted:
                 gevent.sleep(LOOK_EVERY_S)
             begun_ns = perf_counter_ns()
-            self._share_out()
+            if not self._interrupted:
+                self._share_out()
             while self._gathering.running and self._failure is None:
                 gevent.sleep(LOOK_EVERY_S)
                 self._look_for_lost()

@@ -14,6 +14,14 @@ from wfconform.load.job import Job, is_written, read_job
 
 LOOK_EVERY_S = 0.5
 LOOK_FOR_JOB_S = 0.02
+LONGEST_QUIT_S = 3.0
+
+
+def _hear_interrupts() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+os.register_at_fork(after_in_child=_hear_interrupts)  # Locust ends the workers that it has forked with SIGINT
 
 
 class PlanUser(User):
@@ -38,6 +46,7 @@ def begin(environment: Environment, runner: Any, **_: Any) -> None:
         return
     part = _leading(job, runner) if isinstance(runner, MasterRunner) else Alone(job)
     gevent.signal_handler(signal.SIGINT, part.interrupt)
+    _hear_interrupts()  # held since the start: one may have come
     gevent.spawn(_leave_when, parent, part.interrupt)
     gevent.spawn(_carry_out, part, environment, runner)
 
@@ -61,7 +70,14 @@ def _carry_out(part: Any, environment: Environment, runner: Any) -> None:
         environment.process_exit_code = 4
         raise
     finally:
-        gevent.spawn(runner.quit)
+        gevent.spawn(_quit, environment, runner)
+
+
+def _quit(environment: Environment, runner: Any) -> None:
+    """End Locust; where it would wait for workers that were sent home before it had counted them, end the process."""
+    runner.quit()
+    gevent.sleep(LONGEST_QUIT_S)
+    os._exit(environment.process_exit_code or 0)
 
 
 def _leave_when(parent: int, leave: Any) -> None:
