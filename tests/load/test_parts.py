@@ -144,6 +144,17 @@ def test_a_second_is_told_when_all_have_told_it() -> None:
     assert [(tick.second, tick.turns, tick.turn_us) for tick in ticks] == [(0, 4, (100, 200, 200, 200))]
 
 
+def test_the_cpu_is_that_of_the_busiest_process() -> None:
+    """One process at its limit is not hidden by another that rests."""
+    gathering = Gathering(lambda _: None)
+    for name, cpu in (("one", 0.98), ("two", 0.1)):
+        gathering.join(name)
+        gathering.take(name, Delta(0, "w", "warm-up", cpu=0.5))
+        gathering.take(name, Delta(1, "s", "steady", cpu=cpu))
+        gathering.take(name, Delta(2, "s", "steady", cpu=cpu, seconds=0.5))
+    assert gathering.measured(duration_s=2.5, interrupted=False).health.cpu == 0.98
+
+
 def test_figures_come_from_steady_stages_only() -> None:
     """A warm-up counts in the totals, not in the latencies."""
     gathering = Gathering(lambda _: None)

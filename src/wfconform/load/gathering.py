@@ -60,7 +60,7 @@ class Gathering:
         self._kept: list[Violation] = []
         self._notes: list[str] = []
         self._steady_s: defaultdict[str, float] = defaultdict(float)
-        self._cpu: list[tuple[float, float]] = []
+        self._cpu_s: defaultdict[str, float] = defaultdict(float)
 
     def join(self, name: str) -> None:
         """Expect Deltas of a process."""
@@ -112,7 +112,7 @@ class Gathering:
         if delta.phase == "steady":
             self._steady_s[name] += delta.seconds
             self._counts["steady turns"] += delta.counts["turns"]
-            self._cpu.append((delta.cpu, delta.seconds))
+            self._cpu_s[name] += delta.cpu * delta.seconds
             for total, more in ((self._latency, delta.latency), (self._corrected, delta.corrected)):
                 for row, cells in more.items():
                     add_cells(total[row], cells)
@@ -199,11 +199,11 @@ class Gathering:
 
     def _health(self) -> Health:
         limits = [worker.gauges.get("open files limit", 0) for worker in self._workers.values()]
-        weights = sum(seconds for _, seconds in self._cpu)
+        shares = [self._cpu_s[name] / steady_s for name, steady_s in self._steady_s.items() if steady_s]
         return Health(
             loop_lag_p99_us=percentile(self._delays["loop lag"], 0.99),
             schedule_delay_p99_us=percentile(self._delays["schedule"], 0.99),
-            cpu=round(sum(cpu * seconds for cpu, seconds in self._cpu) / weights, 4) if weights else 0.0,
+            cpu=round(max(shares, default=0.0), 4),
             connections_opened=self._gauge("connections opened"),
             connections_reused=self._gauge("connections reused"),
             open_files=max((worker.gauges.get("open files", 0) for worker in self._workers.values()), default=0),

@@ -56,7 +56,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How well the generator itself did: what makes a run invalid when it is bad."""
+    """How well the generator itself did: what makes a run invalid when it is bad. cpu: of its busiest process."""
 
     loop_lag_p99_us: int = 0
     schedule_delay_p99_us: int = 0
