@@ -130,8 +130,14 @@ def latency(process: Process, seconds: str) -> dict[str, float]:
 def paced(process: Process, rate: str, seconds: str) -> dict[str, float]:
     """So many turns per second, from users with exponential pauses between turns."""
     pause_s = PACED_USERS / float(rate)
+    begun_s = cpu_s()
     process.run(steady(float(seconds), PACED_USERS), think=Think("exponential", pause_s * TURNS / (TURNS - 1)))
-    return {"p99_ms": percentile(process.latency, 0.99) / 1000, "rate": process.turns / float(seconds)}
+    us = (cpu_s() - begun_s) / process.turns * 1e6
+    return {
+        "p99_ms": percentile(process.latency, 0.99) / 1000,
+        "rate": process.turns / float(seconds),
+        "us_per_turn": us,
+    }
 
 
 def arrivals(process: Process, rate: str, seconds: str) -> dict[str, float]:
