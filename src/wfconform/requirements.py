@@ -122,3 +122,10 @@ def required_at(level: str) -> frozenset[str]:
     if level == "core":
         return frozenset(r.id for r in musts if r.shown_by(frozenset({"conv"})))
     return frozenset(r.id for r in musts)
+
+
+def by_level(counts: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """Split counts by requirement ID into those of MUSTs and those of SHOULDs, without zeros, in order."""
+    counted = sorted((id, count) for id, count in counts.items() if count)
+    musts = {id: count for id, count in counted if catalogue()[id].level is Level.MUST}
+    return musts, {id: count for id, count in counted if id not in musts}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hdrh.histogram import HdrHistogram
 
-from wfconform.load.measured import Measured
+from wfconform.load.measured import Measured, violations_in
 from wfconform.load.slo import BASE_UNIT, Slo
 from wfconform.outcomes import LatencySummary, SloOutcome
 
@@ -133,7 +133,7 @@ def _steps(encoded: Mapping[str, str], steps: tuple[str, ...]) -> HdrHistogram:
 
 def _counts(measured: Measured) -> dict[str, int]:
     return {
-        "violations": sum(count for id, count in measured.violations.items() if not id.startswith("LOD")),
+        "violations": violations_in(measured.violations),
         "lost": measured.sessions.get("lost", 0),
         "refused": measured.refused,
         "failed": measured.failed,

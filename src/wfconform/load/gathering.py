@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from hdrh.histogram import HdrHistogram
 
-from wfconform.load.measured import Health, Measured, Tick, Violation
+from wfconform.load.measured import Health, Measured, Tick, Violation, violations_in
 from wfconform.load.tally import VIOLATIONS_KEPT, Cells, Delta, add_cells, merged, percentile
 from wfconform.load.uniqueness import SeenIds
 
@@ -105,8 +105,8 @@ class Gathering:
         self._violations.update(delta.violations)
         self._exercised.update(delta.exercised)
         self._failures.update(delta.failures)
-        room = VIOLATIONS_KEPT - len(self._kept)
-        self._kept += delta.kept[: max(0, room)]
+        for violation in delta.kept:
+            self._keep(violation)
         for note in delta.notes:
             self._note(note)
         if delta.phase == "steady":
@@ -119,6 +119,11 @@ class Gathering:
             for row, cells in delta.delays.items():
                 add_cells(self._delays[row], cells)
 
+    def _keep(self, violation: Violation) -> None:
+        """Keep the first violations, and one of each requirement."""
+        if len(self._kept) < VIOLATIONS_KEPT or all(one.id != violation.id for one in self._kept):
+            self._kept.append(violation)
+
     def _unique(self, name: str, delta: Delta) -> None:
         """RUN-002 over the sessions of all processes; one process alone has looked itself."""
         if self._seen is None:
@@ -129,11 +134,8 @@ class Gathering:
             if self._seen.add(id) and not _told_of(delta, id.hex()):
                 self._violations["RUN-002"] += 1
                 shown = f"{id.hex()!r} again, in a session of {name}"
-                if len(self._kept) < VIOLATIONS_KEPT:
-                    expected = "a run_id that no other session has"
-                    self._kept.append(
-                        Violation("RUN-002", "", expected, shown, "$.run_id", id.hex(), float(delta.second))
-                    )
+                expected = "a run_id that no other session has"
+                self._keep(Violation("RUN-002", "", expected, shown, "$.run_id", id.hex(), float(delta.second)))
 
     def _note(self, text: str) -> None:
         if text not in self._notes:
@@ -171,7 +173,7 @@ class Gathering:
             sessions={"started": counts["started"], **{name: counts[name] for name in OUTCOMES}},
             turns=counts["turns"],
             stops=counts["stops"],
-            refused=counts["refused"],
+            refused=counts["refused calls"],
             failed=counts["failed"],
             violations=dict(self._violations),
             exercised=dict(self._exercised),
@@ -229,9 +231,9 @@ def _tick(second: int, deltas: list[Delta]) -> Tick:
         sessions_ended=sum(counts[name] for name in OUTCOMES),
         turns=counts["turns"],
         stops=counts["stops"],
-        refused=counts["refused"],
+        refused=counts["refused calls"],
         failed=counts["failed"],
-        violations=sum(sum(delta.violations.values()) for delta in deltas),
+        violations=sum(violations_in(delta.violations) for delta in deltas),
         wanted=round(sum(delta.wanted for delta in shown), 3),
         late_starts=counts["late"],
         turn_us=_percentiles(cells) if cells else None,

@@ -121,8 +121,10 @@ class Judging:
             self._shared.told("violation", 0, 0, id)
         if tally.kept >= VIOLATIONS_KEPT:
             self._shared.logs = False
-            return
+            if id in tally.kept_ids:
+                return
         tally.kept += 1
+        tally.kept_ids.add(id)
         playing, log = self._playing, self._playing.log()
         judged = next((one for one in reversed(log) if _same(one, exchange)), exchange)
         if judged is None:
@@ -187,7 +189,7 @@ class Judging:
 
     def _row(self, name: str, exchange: Exchange) -> None:
         tally = self._shared.tally
-        tally.counts["stops" if name == "stop" else name] += 1
+        tally.counts["stops" if name == "stop" else "refused calls"] += 1
         tally.counts["requests"] += 1
         tally.row(name, int(exchange.elapsed_s * 1e6))
         if self._shared.tells:

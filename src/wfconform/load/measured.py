@@ -9,8 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wfconform.requirements import by_level
+
 STEPS = ("turn first", "turn next", "turn refused", "stop", "session")
 """The rows of every figure; turns and sessions are never mixed."""
+
+
+def violations_in(counts: Mapping[str, int]) -> int:
+    """Return how often MUSTs were violated: a SHOULD is a warning, and sessions that are lost are counted apart."""
+    return sum(count for id, count in by_level(counts)[0].items() if not id.startswith("LOD"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from wfconform.load.rolling import Miss
 from wfconform.load.slo import parse_slo
 from wfconform.load.validity import invalid_reasons
 from wfconform.outcomes import Evidence, LoadOutcome, RequirementResult, Second, SloOutcome, TurnRecord, Verdict
-from wfconform.requirements import Level, catalogue
+from wfconform.requirements import Level, by_level, catalogue
 
 LOD_CONCURRENT, LOD_LOST = "LOD-001", "LOD-002"
 UNDER_LOAD = frozenset({"RUN", "TRN", "STS", "EVT", "CAN"})
@@ -35,7 +35,8 @@ def load_outcome(measured: Measured, plan: Plan, *, miss: Miss | None = None) ->
         refused=measured.refused,
         failed=measured.failed,
         sessions=dict(measured.sessions),
-        violations=dict(measured.violations),
+        violations=by_level(measured.violations)[0],
+        warnings=by_level(measured.violations)[1],
         exercised=dict(measured.exercised),
         latency_ms={name.replace(".", "_"): summary(found) for name, found in figures.latencies.items()},
         turns_per_s=None if rate is None else round(rate, 3),
@@ -190,9 +191,9 @@ def _lost(measured: Measured) -> RequirementResult:
         said = f"{lost} of {started} sessions did not reach their end{f': {causes}' if causes else ''}"
         shown = tuple(_evidence(one) for one in measured.first_violations if one.id == LOD_LOST)
         return RequirementResult(LOD_LOST, Level.MUST, Verdict.FAIL, said, started, shown)
-    ended = started - measured.sessions.get("refused", 0)
-    if ended <= 0:
-        return RequirementResult(LOD_LOST, Level.MUST, Verdict.NOT_TESTED, "no session was started")
+    ended = sum(measured.sessions.get(end, 0) for end in ("completed", "cancelled", "abandoned"))
+    if not ended:
+        return RequirementResult(LOD_LOST, Level.MUST, Verdict.NOT_TESTED, "no session came to its end in time")
     return RequirementResult(LOD_LOST, Level.MUST, Verdict.PASS, f"{ended} sessions reached their end", started)
 
 

@@ -87,6 +87,7 @@ class Tally:
         self._medians: dict[int, int] = {}
         self._served: list[Cells] = [{} for _ in range(LAST_TURN + 1)]  # of the whole run: a stall must not move it
         self.kept = 0
+        self.kept_ids: set[str] = set()
         self._begin()
 
     def _begin(self) -> None:

@@ -66,10 +66,11 @@ class LoadOutcome:
     """A load run. Counts are of the whole run, latencies and turns_per_s of its steady stages only.
 
     sessions: started, and how they ended (completed, cancelled, abandoned, unfinished, refused, lost) to numbers;
-    violations, exercised: by requirement ID; latency_ms: `turn` (first and next together), `turn_corrected`,
-    `turn_first`, `turn_next`, `turn_refused`, `stop`, `session`; by_turn: turn index to its latency; histograms: the
-    HdrHistograms behind all of them, base64, microseconds; spectrum: (share in percent, milliseconds) points of `turn`
-    and `turn_corrected`; health: of the generator; workers: one row for each of its processes.
+    violations (of MUSTs), warnings (of SHOULDs), exercised: by requirement ID; latency_ms: `turn` (first and next
+    together), `turn_corrected`, `turn_first`, `turn_next`, `turn_refused`, `stop`, `session`; by_turn: turn index to
+    its latency; histograms: the HdrHistograms behind all of them, base64, microseconds; spectrum: (share in percent,
+    milliseconds) points of `turn` and `turn_corrected`; health: of the generator; workers: one row for each of its
+    processes.
     """
 
     profile: str
@@ -84,6 +85,7 @@ class LoadOutcome:
     failed: int
     sessions: Mapping[str, int]
     violations: Mapping[str, int]
+    warnings: Mapping[str, int]
     exercised: Mapping[str, int]
     latency_ms: Mapping[str, LatencySummary]
     turns_per_s: float | None

@@ -32,6 +32,7 @@ def _figures(load: LoadOutcome) -> Iterable[Sequence[object]]:
     yield from (("count", name, "", value, "") for name, value in counts.items())
     yield from (("sessions", name, "", value, "") for name, value in load.sessions.items())
     yield from (("violations", id, "", value, "") for id, value in load.violations.items())
+    yield from (("warnings", id, "", value, "") for id, value in load.warnings.items())
     yield ("rate", "turns", "mean", load.turns_per_s, "/s")
     for name, found in load.latency_ms.items():
         yield from _latency("latency", name, found)

@@ -50,7 +50,8 @@ class LoadPage:
 
 def load_page(load: LoadOutcome) -> LoadPage:
     """Return the load part as text, and its charts."""
-    violations = ((id, f"{count:,}", f"{load.exercised.get(id, 0):,}") for id, count in load.violations.items())
+    counted = {**load.violations, **load.warnings}
+    violations = ((id, f"{count:,}", f"{load.exercised.get(id, 0):,}") for id, count in counted.items())
     return LoadPage(
         invalid=tuple(map(plain, load.invalid_reasons)),
         headline=_headline(load),

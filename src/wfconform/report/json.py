@@ -156,6 +156,7 @@ class Load(_Part):
     sessions: dict[str, int]
     """started, completed, cancelled, abandoned, refused, lost."""
     violations: dict[str, int]
+    warnings: dict[str, int] = {}
     """Requirement ID to how often it was violated."""
     exercised: dict[str, int]
     latency_ms: dict[str, Latency]

@@ -16,7 +16,7 @@ from wfconform.load.capacity.values import (
     StepWanted,
 )
 from wfconform.load.measured import Measured, Tick
-from wfconform.requirements import Level, catalogue
+from wfconform.requirements import by_level
 
 LEAST_TURNS = 20
 """With fewer turns a step tells nothing; how many it takes for an answer is judged over all steps together."""
@@ -74,9 +74,8 @@ def digest(measured: Measured, wanted: StepWanted, objectives: Sequence[Objectiv
 
 def _musts(measured: Measured) -> tuple[Measured, tuple[tuple[str, int], ...]]:
     """Return the measurements with violations of MUSTs alone, and the others: a SHOULD is a warning, as anywhere."""
-    broken = sorted((id, count) for id, count in measured.violations.items() if count)
-    musts = {id: count for id, count in broken if catalogue()[id].level is Level.MUST}
-    return replace(measured, violations=musts), tuple((id, count) for id, count in broken if id not in musts)
+    musts, warned = by_level(measured.violations)
+    return replace(measured, violations=musts), tuple(warned.items())
 
 
 def is_enough(ticks: Sequence[Tick], wanted: StepWanted, objectives: Sequence[Objective]) -> bool:
