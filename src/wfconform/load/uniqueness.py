@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterable
 
-_FIRST_SLOTS = 1 << 16
+_FIRST_SLOTS = 1 << 19  # 4 MB: room for 300,000 sessions before it grows, so that a long run's memory stays flat
 _MOST_SLOTS = 1 << 23
 _FILL = 0.6
 _MASK = (1 << 64) - 1
