@@ -13,13 +13,11 @@ from wfconform.scenarios import Census, Client, Probe, Restart, ScenarioSpec, Se
 from wfconform.session import Answer, Busy, Finding, Indeterminate, Kind, Ledger, Lenient, NotProcessed, NotSent, Valid
 from wfconform.session.states import TERMINAL
 from wfconform.wire import Credential, Exchange, Failure, Request, minimal_body, observe, reply_to
+from wfconform.wire.retrying import BUSY_STARTS, FIRST_PAUSE_S, LONGEST_PAUSE_S, wait_before_retry
 
 PATIENCE_S = 20.0  # for a request that was not processed, while others hold runs open
 PATIENCE_ALONE_S = 6.0
 HASTE_S = 5.0  # for stopping what is open, once the user wants to stop
-BUSY_STARTS = frozenset({409, 423})  # a start refused because too many runs are open
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 5.0
 
 Sleep = Callable[[float], Awaitable[None]]
 OnFinding = Callable[["Played", Exchange, Finding], None]
@@ -146,7 +144,7 @@ class Player:
         request, waited_s, pause_s = send.request, 0.0, FIRST_PAUSE_S
         while True:
             exchange = await driver.send(request)
-            wait_s = self._wait_before_retry(exchange, pause_s)
+            wait_s = wait_before_retry(exchange, pause_s)
             patience_s = PATIENCE_ALONE_S if self.admission.alone else PATIENCE_S
             if wait_s is None or waited_s + wait_s > patience_s or self.ended.is_set():
                 return self._spared(exchange, played) if wait_s is not None else exchange
@@ -167,22 +165,6 @@ class Player:
         if exchange.status not in BUSY_STARTS or (self.admission.alone and not opened):
             return exchange
         return replace(exchange, request=replace(exchange.request, intent=Busy()))
-
-    def _wait_before_retry(self, exchange: Exchange, pause_s: float) -> float | None:
-        """Return how long to wait before a new attempt, None when there must be none."""
-        request = exchange.request
-        refused_start = (
-            request.kind is Kind.FIRST
-            and isinstance(request.intent, Valid)
-            and exchange.failure is None
-            and exchange.status in BUSY_STARTS
-        )
-        if not refused_start and not isinstance(reply_to(exchange), NotProcessed):
-            return None
-        if isinstance(request.intent, Busy):
-            return None
-        told = exchange.header("retry-after") or ""
-        return max(pause_s, float(told)) if told.isascii() and told.isdigit() else max(pause_s, 0.5)
 
     async def stop_open(self, played: Played, driver: HttpDriver, client: Client, opened: dict[str, Request]) -> None:
         """Stop every run that this scenario was told of and that has not ended; in haste when the user waits."""

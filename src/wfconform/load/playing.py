@@ -14,7 +14,6 @@ import gevent
 from wfconform.load.connection import Connection, Reply
 from wfconform.load.judging import Judging
 from wfconform.load.ordinary import settle
-from wfconform.load.retrying import FIRST_PAUSE_S, LONGEST_PAUSE_S, wait_before_retry
 from wfconform.load.session import LoadSession, Plain
 from wfconform.load.shared import Shared
 from wfconform.scenarios import Send, Together, Wait
@@ -23,6 +22,7 @@ from wfconform.session import Kind, Lenient
 from wfconform.session.history import RunHistory
 from wfconform.wire import Connection as Kept
 from wfconform.wire import Exchange, Request, minimal_body, parse
+from wfconform.wire.retrying import FIRST_PAUSE_S, LONGEST_PAUSE_S, wait_before_retry
 
 STRICTLY_EVERY = 64  # answers; the whole text of one is read strictly
 LOGGED = 12  # exchanges of a session that are kept, should one of them break something

@@ -63,7 +63,7 @@ class IsNotCancelled:
 
 @dataclass(frozen=True, slots=True)
 class StaysCancelled:
-    """The run stays as a stop left it; where no stop lasts, that is CAN-002's."""
+    """The run stays as a stop left it; where no stop works, or lasts, that is CAN-001's or CAN-002's."""
 
     ids: tuple[str, ...]
 
@@ -73,7 +73,7 @@ class StaysCancelled:
             return None
         if answer.status == CANCELLED:
             return True
-        return Broken("a refusal, or the run that was stopped", repr(answer.status), "$.status", ("CAN-002",))
+        return Broken("a refusal, or the run that was stopped", repr(answer.status), "$.status", ("CAN-001", "CAN-002"))
 
 
 @dataclass(frozen=True, slots=True)

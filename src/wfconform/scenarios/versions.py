@@ -1,6 +1,7 @@
 """Which version runs: the one that the first turn's query names, for the whole session."""
 
 import json
+from dataclasses import replace
 
 from wfconform.scenarios.client import Client, Scenario, Send, Session
 from wfconform.scenarios.expectations import SaysVersion
@@ -93,7 +94,8 @@ def zero_in_the_body(client: Client) -> Scenario:
         body = start.request.json or {}
         yield start.but(json={**body, "run_input": {**body["run_input"], "version_number": 0}})
         if session.live:
-            yield session.say(expects=says_version(client, runs, *ids))
+            said = says_version(client, runs, *ids)
+            yield session.say(expects=tuple(replace(one, roots=(*one.roots, "VER-002")) for one in said))
         if session.live:
             yield session.stop()
 

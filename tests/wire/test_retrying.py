@@ -6,9 +6,9 @@ import pytest
 from tests.load.quickly import TARGET
 from tests.session.shapes import EPOCH_S
 
-from wfconform.load.retrying import LONGEST_PAUSE_S, UNTOLD_S, wait_before_retry
 from wfconform.session import Busy, Intent, Kind, Valid
 from wfconform.wire import Exchange, Request
+from wfconform.wire.retrying import LONGEST_PAUSE_S, UNTOLD_S, wait_before_retry
 
 SERVER_S = 1_700_000_000.0  # by the server's clock, which is not ours
 

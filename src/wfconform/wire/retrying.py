@@ -1,8 +1,9 @@
 """When a request that the target did not process is sent again: as told, or a little later each time."""
 
 from wfconform.session import Busy, Kind, NotProcessed, Valid
-from wfconform.wire import Exchange, reply_to
 from wfconform.wire.decode import epoch
+from wfconform.wire.exchange import Exchange
+from wfconform.wire.observe import reply_to
 
 BUSY_STARTS = frozenset({409, 423})  # a start refused because too many runs are open
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
