@@ -78,6 +78,9 @@ def pytest_collection(session: pytest.Session) -> None:
     config = session.config
     if config.getoption("wf_url") and config.getoption("wf_app"):
         raise pytest.UsageError("--wf-url and --wf-app were both given: leave one of them out")
+    named = config.getoption("wf_config")
+    if named and not Path(named).is_file():
+        raise pytest.UsageError(f"--wf-config: {named}: no such file")
     if _wanted(config):
         _selected(config)
 

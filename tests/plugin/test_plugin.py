@@ -137,7 +137,8 @@ def test_the_plugin_stands_beside_those_of_locust_and_schemathesis(run: Run) -> 
 
 def test_what_is_wrong_with_the_options_is_told_without_a_traceback(run: Run) -> None:
     """A mistake of the call is a usage error of pytest; a missing key fails the items with the hint."""
-    for wrong in (("--wf-only", "XYZ"), ("--wf-level", "gold"), ("--wf-seed", "x"), ("--wf-url", "http://127.0.0.1:9")):
+    wrongs = ("--wf-only XYZ", "--wf-level gold", "--wf-seed x", "--wf-url http://127.0.0.1:9", "--wf-config nope.toml")
+    for wrong in map(str.split, wrongs):
         done = run("--wf-app", "served:app", *wrong)
         assert done.returncode == 4, (wrong, done.stdout)
         assert "Traceback" not in done.stdout + done.stderr

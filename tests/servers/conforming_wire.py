@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.servers.http import Call, RefusedError, Reply, as_json
@@ -17,6 +18,20 @@ variant = variants(TABLE)
 @variant()
 class Plain(SpecServer):
     """The base server as it is."""
+
+
+@variant()
+class ReadsEveryEncoding(SpecServer):
+    """A body may be in UTF-16 or UTF-32 as well, as a JSON library tells them apart."""
+
+    def decode(self, call: Call) -> Json:
+        encoding = json.detect_encoding(call.body)
+        if encoding not in ("utf-8", "utf-8-sig"):
+            try:
+                call = replace(call, body=call.body.decode(encoding).encode())
+            except UnicodeDecodeError:
+                raise RefusedError(422, "the body is not Unicode") from None
+        return super().decode(call)
 
 
 @variant(live=True)

@@ -83,7 +83,7 @@ def capacity(
         typer.Option(
             "--turns",
             metavar="N|N-M",
-            help="Turns of a session [as long as a step lasts; 5 with --arrivals].",
+            help="Turns of a session (default: as many as a step has time for; 5 with --arrivals).",
             rich_help_panel=SEARCH,
         ),
     ] = None,

@@ -29,7 +29,7 @@ from wfconform.load.job import Job, Role
 from wfconform.load.measured import Measured, Violation
 from wfconform.load.outcome import load_outcome, load_results
 from wfconform.load.plan import Plan
-from wfconform.load.profile import Changes, changed, fitted
+from wfconform.load.profile import Changes, changed, fitted, lacks
 from wfconform.load.rolling import Miss, Watch
 from wfconform.load.slo import parse_slo
 from wfconform.outcomes import Problem, Run
@@ -110,7 +110,11 @@ def run_once(call: LoadCall, configured: Configured, plan: Plan) -> Run | int:
     """Make the load, judge it, run the reproducers of what broke; a worker, which judges nothing, gives a code."""
     target = configured.target
     plan, left_out = fitted(plan, target.offers, asked=call.changes.mix is not None)
-    notes = [*configured.notes, *(f"the target cannot show {name}: left out of the mix" for name in left_out)]
+    left = {name: ", ".join(lacks(name, target.offers)) for name in left_out}
+    notes = [
+        *configured.notes,
+        *(f"{name} is left out of the mix: not configured: {need}" for name, need in left.items()),
+    ]
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     problem = None if call.role == "worker" else asyncio.run(_first_contact(target, plan))
     if problem is not None:

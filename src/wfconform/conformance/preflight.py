@@ -14,7 +14,7 @@ Deliver = Callable[[Send], Awaitable[Exchange]]
 _KEY_HINT = "check the key in the variable that api_key_env names, and the headers that the deployment wants"
 _NO_KEY_HINT = 'give it one: auth = "bearer" and api_key_env in the target file, api_key= in Python'
 _URL_HINT = "base_url is what stands before /v1/workflows/…, with its path prefix if there is one"
-_ROLE_HINT = "set workflows.conversation in the target file, or --workflow conversation=ID"
+_ROLE_HINT = "set workflows.conversation in the target file, or --workflow conversation=ID; is base_url whole?"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Recorder:
         *,
         establishes: Collection[str] = (),
     ) -> bool:
-        """Take in a finding; `log` is the scenario's traffic so far. Return whether it broke something new.
+        """Take in a finding; `log` is the scenario's traffic so far. Return whether it broke something new, by itself.
 
         establishes: the requirements that this scenario alone can prove broken, so that they explain what follows.
         """
@@ -82,7 +82,7 @@ class Recorder:
         kept = record.evidence[roots]
         if len(kept) < EVIDENCE_LIMIT and all(one.scenario != scenario for one in kept):
             kept.append(self._evidence(finding.id, finding.broken, exchange, scenario, log))
-        return record.broken.total() == 1
+        return self.established.isdisjoint(roots) and self.standing(finding.id)[0] == 1
 
     def standing(self, id: str) -> tuple[int, list[Evidence]]:
         """Return how often a requirement was broken, but for what an established failure of another one explains."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wfconform.load.ordinary import follow
 from wfconform.load.shared import Shared
 from wfconform.load.tally import VIOLATIONS_KEPT
+from wfconform.requirements import Level, catalogue
 from wfconform.scenarios import Send
 from wfconform.scenarios.expectations import ROLE_PREFIX
 from wfconform.session import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from wfconform.load.playing import Playing
 
 _BUSY = frozenset({409, 423})
+_SHOULDS = frozenset(id for id, requirement in catalogue().items() if requirement.level is Level.SHOULD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class Judging:
         tally.violations[id] += 1
         if self._shared.tells:
             self._shared.told("violation", 0, 0, id)
+        if id in _SHOULDS and id in tally.kept_ids:
+            return  # one of them shows it: the places are for what breaks the contract
         if tally.kept >= VIOLATIONS_KEPT:
             self._shared.logs = False
             if id in tally.kept_ids:

@@ -58,6 +58,11 @@ def changed(plan: Plan, changes: Changes) -> Plan:
     return replace(plan, slos=slos, **values)
 
 
+def lacks(name: str, offers: frozenset[str]) -> list[str]:
+    """Return what a target lacks for a kind of session, in the words of the target file."""
+    return sorted(_SAID.get(need, need) for need in VISITS[name].needs - offers)
+
+
 def fitted(plan: Plan, offers: frozenset[str], *, asked: bool) -> tuple[Plan, tuple[str, ...]]:
     """Return the plan without the scenarios that the target cannot show, and their names.
 
@@ -68,9 +73,9 @@ def fitted(plan: Plan, offers: frozenset[str], *, asked: bool) -> tuple[Plan, tu
         return plan, ()
     mix = tuple((name, weight) for name, weight in plan.mix if name not in left_out)
     if asked or not mix:
-        lacking = {_SAID.get(need, need) for name in left_out for need in VISITS[name].needs - offers}
+        lacking = sorted({need for name in left_out for need in lacks(name, offers)})
         raise UsageError(
-            f"the target cannot show {', '.join(left_out)}: it has no {', '.join(sorted(lacking))}",
+            f"the target cannot show {', '.join(left_out)}: it has no {', '.join(lacking)}",
             hint="configure it under [workflows] of the target file, or leave the scenario out of the mix",
         )
     return replace(plan, mix=mix), left_out
