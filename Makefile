@@ -1,7 +1,7 @@
 # Everything lives in .venv; nothing is installed outside of it. Needs: python3 >= 3.11, make, PyPI.
 PYTHON ?= python3
 BIN := .venv/bin
-XDIST ?= -n 2
+XDIST ?= -n 3
 
 .PHONY: help demo test databases axe crash lint bench selftest selftest-full selftest-generated matrix clean
 help: ## list the targets
