@@ -26,15 +26,9 @@ _SHORT_NUMBER = 18  # digits
 _EMPTY_INPUT: Mapping[str, Any] = {"thread_to_node_inputs": {"0": {"node_run_inputs": []}}}
 _WRONG_KEY = "wfconform-wrong-key-0000"
 _WHO = {
-    Credential.FIRST: "first_key",
-    Credential.SECOND: "second_key",
+    **{credential: f"{credential.value}_key" for credential in Credential},
     Credential.NONE: "no_key",
-    Credential.WRONG: "wrong_key",
     Credential.WRONG_SCHEME: "wrong_scheme",
-    Credential.CUT: "cut_key",
-    Credential.EXTENDED: "extended_key",
-    Credential.SWAPPED: "swapped_key",
-    Credential.EMPTY: "empty_key",
 }
 _AUTHORIZATION = {
     Credential.FIRST: "Bearer $KEY",

@@ -9,6 +9,7 @@ from wfconform.reference.faults import (
     bodies,
     durability,
     events,
+    neighbours,
     requests,
     run_ids,
     status,
@@ -28,6 +29,7 @@ FAULTS: tuple[Fault, ...] = (
     *status.FAULTS,
     *events.FAULTS,
     *stops.FAULTS,
+    *neighbours.FAULTS,
     *versions.FAULTS,
     *durability.FAULTS,
 )

@@ -90,3 +90,8 @@ def of_role(role: str) -> When:
 def both(one: When, other: When) -> When:
     """Pick out what both pick out."""
     return lambda answer, call: one(answer, call) and other(answer, call)
+
+
+def stops_nothing(call: Call) -> bool:
+    """Pick out stops that name no run."""
+    return call.command == "stop" and call.json.get("run_id") is None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from wfconform.reference.calls import Call, Handler, Json, Layer, Reply, refusal
-from wfconform.reference.faults.fault import Fault, both, fault, has_status, of_role, sets, stopped
+from wfconform.reference.faults.fault import Fault, both, fault, has_status, of_role, sets, stopped, stops_nothing
 from wfconform.reference.parts import Change, Parts, answers, calls, instead, remembering, replies, stored
 from wfconform.reference.records import Record
 from wfconform.reference.status import Status
@@ -61,10 +61,6 @@ def _on_second_stop(edit: Callable[[Reply], Reply]) -> Change:
     return remembering(make)
 
 
-def _stops_nothing(call: Call) -> bool:
-    return call.command == "stop" and call.json.get("run_id") is None
-
-
 def _born_cancelled(answer: Json, _: Call) -> None:
     answer.update(status="cancelled", is_waiting_for_input=False, is_completed=True, next_input_hint=None, events=[])
 
@@ -73,7 +69,7 @@ def _unborn_stop() -> Layer:
     """Answer a stop without a run_id with a run that says it is cancelled, and is not."""
 
     async def layer(call: Call, go: Handler) -> Reply:
-        if not _stops_nothing(call):
+        if not stops_nothing(call):
             return await go(call)
         reply = await go(call.with_input(command="start"))
         if reply.answer:
@@ -101,22 +97,6 @@ def _full_form_stops_unwritten(parts: Parts) -> Parts:
             stopping.discard(call.run_id or "")
 
     return remembering(lambda: layer)(stored(write=write)(parts))
-
-
-def _stops_the_newest() -> Layer:
-    """Refuse a stop that names no run, after it has stopped the caller's newest one of that workflow."""
-    newest: dict[tuple[str, str], str] = {}
-
-    async def layer(call: Call, go: Handler) -> Reply:
-        reply = await go(call)
-        place = (call.path, call.authorization)
-        if reply.answer and call.opens:
-            newest[place] = reply.json["run_id"]
-        if _stops_nothing(call) and place in newest:
-            await go(call.with_json(run_id=newest.pop(place)))
-        return reply
-
-    return layer
 
 
 def _overwrites(status: Status) -> Change:
@@ -180,48 +160,6 @@ def _lost_in_flight() -> Layer:
             return await go(call)
         finally:
             flying[call.run_id] -= 1
-
-    return layer
-
-
-def _stops_every_run(where: Callable[[Call, str], bool]) -> Change:
-    """Let a stop cancel other open runs of the workflow and the tenant, too."""
-
-    def make() -> Layer:
-        opened: dict[str, str] = {}
-
-        async def layer(call: Call, go: Handler) -> Reply:
-            reply = await go(call)
-            place = f"{call.path} {call.authorization}"
-            if reply.answer and call.opens:
-                opened[reply.json["run_id"]] = place
-            if reply.answer and call.stops:
-                for run in [run for run, at in opened.items() if at == place and where(call, run)]:
-                    del opened[run]
-                    await go(call.with_json(run_id=run))
-            return reply
-
-        return layer
-
-    return remembering(make)
-
-
-def _stop_counts_for_all() -> Layer:
-    """Count a stop as a turn of every session that was opened before it."""
-    stops = 0
-    seen: dict[str, int] = {}
-    last: dict[str, int] = {}
-
-    async def layer(call: Call, go: Handler) -> Reply:
-        nonlocal stops
-        reply = await go(call)
-        if not reply.answer:
-            return reply
-        run = reply.json["run_id"]
-        stops += call.stops
-        if not call.stops:
-            last[run] = reply.json["turn_number"] + stops - seen.setdefault(run, stops)
-        return reply.with_json(turn_number=last.get(run, reply.json["turn_number"]))
 
     return layer
 
@@ -339,13 +277,13 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "stop-without-run-starts",
         "A stop without run_id opens a run.",
-        calls(lambda call: call.with_input(command="start"), _stops_nothing),
+        calls(lambda call: call.with_input(command="start"), stops_nothing),
         "CAN-004",
     ),
     fault(
         "stop-without-run-crashes",
         "A stop without run_id is a 500.",
-        instead(Reply(500, b'{"detail": "KeyError"}'), _stops_nothing),
+        instead(Reply(500, b'{"detail": "KeyError"}'), stops_nothing),
         "CAN-004",
         "EXE-008",
     ),
@@ -357,13 +295,6 @@ FAULTS: tuple[Fault, ...] = (
         "STS-009",
         "CAN-002",
         reason="the run that is answered counts as stopped",
-    ),
-    fault(
-        "stop-without-run-stops-the-newest",
-        "A stop without run_id is refused, and the newest run is gone.",
-        remembering(_stops_the_newest),
-        "CAN-007",
-        strays=True,
     ),
     fault(
         "full-form-stop-is-not-written",
@@ -405,24 +336,5 @@ FAULTS: tuple[Fault, ...] = (
         replies(lambda _, __: Reply(500, b'{"detail": "cancelled"}'), _cut_off_turn_crashes),
         "CAN-006",
         "EXE-008",
-    ),
-    fault(
-        "stop-cancels-every-conversation",
-        "A stop of a conversation cancels every open one of the tenant.",
-        _stops_every_run(lambda call, _: of_role("conversation")({}, call)),
-        "CAN-007",
-    ),
-    fault(
-        "stop-cancels-its-elders",
-        "A stop cancels the open runs of the workflow that are older.",
-        _stops_every_run(lambda call, run: run < (call.run_id or "")),
-        "CAN-007",
-    ),
-    fault(
-        "stop-counts-for-all",
-        "A stop counts as a turn of every other open session.",
-        remembering(_stop_counts_for_all),
-        "CAN-007",
-        "TRN-002",
     ),
 )
