@@ -8,8 +8,9 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -82,6 +83,16 @@ def sweep_server(index: int, seed: int, examples: int = EXAMPLES) -> Swept:
     return Swept.of(server.name, seed, run, server.warns)
 
 
+def _show_progress(checks: Sequence[Future[Swept]]) -> None:
+    """Say on standard error how far it is, and at once what failed."""
+    started = time.monotonic()
+    for done, check in enumerate(as_completed(checks), 1):
+        if error := check.exception():
+            sys.stderr.write(f"a check ended with {error!r}\n")
+        if done % 20 == 0 or done == len(checks):
+            sys.stderr.write(f"{done} of {len(checks)} checks, {time.monotonic() - started:.0f} s\n")
+
+
 def _all(seeds: Sequence[int], jobs: int, examples: int) -> int:
     conforming = [name for name, case in cases().items() if case.kind != FAULT]
     faults = [name for name, case in cases().items() if case.kind == FAULT]
@@ -89,6 +100,7 @@ def _all(seeds: Sequence[int], jobs: int, examples: int) -> int:
         must_pass = [pool.submit(sweep_case, name, seed, examples) for seed in seeds for name in conforming]
         must_pass += [pool.submit(sweep_server, i, seed, examples) for seed in seeds for i in range(len(CONFORMING))]
         caught = [pool.submit(sweep_case, name, seeds[0], examples) for name in faults]
+        _show_progress(must_pass + caught)
         flagged = [one for one in (future.result() for future in must_pass) if one.reported or one.problems]
         missed = [one.name for one in (future.result() for future in caught) if not one.reported]
     for one in flagged:

@@ -5,6 +5,7 @@ import os
 import signal
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,35 @@ def test_a_failure_midway_leaves_nothing_behind() -> None:
         result = provision(url)
         assert (result.exit_code, listed(url)) == (3, [])
     assert "was answered 500" in result.stderr
+
+
+def test_what_was_not_processed_is_sent_again() -> None:
+    """429, and 503 with Retry-After: later, and each workflow is made once."""
+    told: list[int] = []
+
+    async def busy_first(call: Call, go: Handler) -> Reply:
+        if call.method == "POST" and len(told) < 2:
+            told.append(1)
+            return replace(refusal(429 if len(told) == 1 else 503, "later"), headers={"retry-after": "0"})
+        return await go(call)
+
+    with serving(embedded_app(changes=[around(busy_first)])) as url:
+        result = provision(url)
+        assert (result.exit_code, len(told), listed(url)) == (0, 2, sorted(PREFIX + role for role in RESTS))
+
+
+def test_an_unavailable_deployment_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Retry-After beyond the patience, and a 503 that promises nothing: told at once."""
+    for headers in ({"retry-after": "3600"}, {}):
+        told: list[Call] = []
+
+        async def never(call: Call, go: Handler, told: list[Call] = told, headers: Any = headers) -> Reply:
+            told.append(call)
+            return replace(refusal(503, "maintenance"), headers=headers)
+
+        with serving(embedded_app(changes=[around(never)])) as url:
+            result = provision(url)
+        assert (result.exit_code, len([call for call in told if call.method == "POST"])) == (3, 1), result.output
 
 
 def test_an_interrupt_takes_back_what_is_known() -> None:

@@ -141,3 +141,4 @@ async def test_runs_are_listed_by_workflow_and_status(deployment: Deployment) ->
     assert [one["id"] for one in (await ask(deployment, "GET", query))[1]["items"]] == [runs[0]["run_id"]]
     assert (await ask(deployment, "GET", "/v1/workflow-runs?size=1&page=3"))[1]["total"] == 3
     assert (await ask(deployment, "GET", "/v1/workflow-runs?status=asleep"))[0] == 422
+    assert (await ask(deployment, "GET", "/v1/workflow-runs?status=not_started"))[1]["total"] == 0

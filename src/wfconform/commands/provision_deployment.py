@@ -1,6 +1,7 @@
 """How `wfconform provision` reaches a deployment: the workflow API, with the key of one tenant."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,15 @@ from wfconform.config.values import checked, env_name, header_name, header_value
 from wfconform.conformance.preflight import reaching_hint
 from wfconform.errors import NotTestable, TargetError, UsageError
 from wfconform.report.text import plain
+from wfconform.wire.decode import epoch
+from wfconform.wire.retrying import retry_after_s
 
 KEY_ENV = "WFCONFORM_API_KEY"
 SECOND_KEY_ENV = "WFCONFORM_SECOND_API_KEY"
 _TIMEOUT_S = 30.0
+PATIENCE_S = 30.0
+_UNTOLD_S, _LEAST_S = 0.5, 0.1
+_NOT_PROCESSED = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
 Json = dict[str, Any]
 
 
@@ -89,10 +95,17 @@ class Deployment:
         return _read(response)
 
     def _send(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
-        try:
-            return self._client.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise self._no_answer(error) from None
+        """Send a call; send it again, for a while, when the deployment says that it did not process it (§10)."""
+        until_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                response = self._client.request(method, path, json=body)
+            except httpx.HTTPError as error:
+                raise self._no_answer(error) from None
+            wait_s = _wait_s(response)
+            if wait_s is None or time.monotonic() + wait_s > until_s:
+                return response
+            time.sleep(wait_s)
 
     def _no_answer(self, error: httpx.HTTPError) -> TargetError:
         said = plain(str(error)) or type(error).__name__
@@ -135,6 +148,18 @@ def given_headers(call: ProvisionCall) -> dict[str, str]:
             raise UsageError("--header: must be written as name:value", hint="for example -H teamid:t1")
         headers[checked("--header", header_name, name.strip())] = checked("--header", header_value, value.strip())
     return headers
+
+
+def _wait_s(response: httpx.Response) -> float | None:
+    """Return how long to wait before the same call may be sent again; None: it was processed, or nobody knows."""
+    if response.status_code not in _NOT_PROCESSED:
+        return None
+    told = response.headers.get("retry-after")
+    if told is None:
+        return _UNTOLD_S if response.status_code == httpx.codes.TOO_MANY_REQUESTS else None
+    now = epoch(response.headers.get("date")) or time.time()
+    told_s = retry_after_s(told, now)
+    return _UNTOLD_S if told_s is None else max(_LEAST_S, told_s)
 
 
 def _read(response: httpx.Response) -> Json:

@@ -20,6 +20,7 @@ from wfconform.reference.workflows import Workflows
 Query = Mapping[str, str]
 PAGE_SIZE, LARGEST_PAGE = 20, 100
 _NESTED = ("workflow", "workflow_definition", "definition", "document")
+_ANY_STATUS = (*Status, "not_started", "started")  # no run of this server rests in the last two
 _encode = msgspec.json.Encoder().encode
 
 
@@ -38,8 +39,7 @@ class Management:
         """Take a workflow in (§11): the document itself, or under `workflow` beside a name and a description."""
         given = _object(body)
         document = _document(given)
-        config = dict(document["workflow_config"])
-        config |= {key: given[key] for key in ("name", "description") if isinstance(given.get(key), str)}
+        config = dict(document["workflow_config"]) | _texts(given)
         id = ObjectId()
         encoded = _encode({**document, "workflow_config": config})
         _refuse_wrong(encoded, id)
@@ -90,8 +90,8 @@ class Management:
         page, size = _place(query)
         filter: dict[str, Any] = {"tenant": tenant}
         filter |= {name: query[name] for name in ("workflow_id", "status") if query.get(name)}
-        if filter.get("status", Status.WAITING) not in set(Status):
-            raise invalid(("query", "status"), f"must be one of {', '.join(Status)}", type="enum")
+        if filter.get("status", Status.WAITING) not in _ANY_STATUS:
+            raise invalid(("query", "status"), f"must be one of {', '.join(_ANY_STATUS)}", type="enum")
         found = await self._store.page(filter, skip=(page - 1) * size, limit=size)
         return _listing(Page([_run(one) for one in found.items], found.total), page, size)
 
@@ -119,6 +119,15 @@ def _document(given: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(nested.get("workflow_config"), dict):
         raise invalid(("body", "workflow_config"), "field required", type="missing")
     return {key: value for key, value in nested.items() if key not in ("name", "description")}
+
+
+def _texts(given: dict[str, Any]) -> dict[str, str]:
+    """Return the name and the description beside the document; null is the same as none."""
+    told = {key: given[key] for key in ("name", "description") if given.get(key) is not None}
+    for key, text in told.items():
+        if not isinstance(text, str):
+            raise invalid(("body", key), "must be a string", type="string_type")
+    return told
 
 
 def _refuse_wrong(document: bytes, id: ObjectId) -> None:

@@ -85,6 +85,7 @@ class MongoDatabase:
         self._ready = False
         self._readying = asyncio.Lock()
         self._write_concern: WriteConcern | None = None
+        self._collections: dict[str, AsyncCollection[Fields]] = {}
 
     @property
     def runs(self) -> "MongoCollection":
@@ -102,7 +103,11 @@ class MongoDatabase:
             async with self._readying:
                 if not self._ready:
                     await self._get_ready()
-        return self._client[self.name].get_collection(name, write_concern=self._write_concern)
+        found = self._collections.get(name)
+        if found is None:
+            found = self._client[self.name].get_collection(name, write_concern=self._write_concern)
+            self._collections[name] = found
+        return found
 
     async def close(self) -> None:
         """End all connections."""

@@ -29,11 +29,13 @@ def wait_before_retry(exchange: Exchange, pause_s: float) -> float | None:
 
 def told_wait_s(exchange: Exchange) -> float | None:
     """Return what Retry-After says, seconds or a date by the server's own clock (RFC 9110 §10.2.3); None: nothing."""
-    told = exchange.header("retry-after") or ""
+    now = epoch(exchange.header("date")) or exchange.sent_at + exchange.elapsed_s
+    return retry_after_s(exchange.header("retry-after") or "", now)
+
+
+def retry_after_s(told: str, now: float) -> float | None:
+    """Return how many seconds a Retry-After asks for, with now in epoch seconds; None: it cannot be read."""
     if told.isascii() and told.isdigit():
         return float(told)
     at = epoch(told)
-    if at is None:
-        return None
-    now = epoch(exchange.header("date")) or exchange.sent_at + exchange.elapsed_s
-    return max(0.0, at - now)
+    return None if at is None else max(0.0, at - now)
