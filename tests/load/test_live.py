@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
@@ -10,11 +12,14 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from tests.load import deployments as on
 
-from wfconform.errors import HarnessError, UsageError
-from wfconform.load.child import start
+from wfconform.errors import HarnessError, NotTestable, UsageError
+from wfconform.load.child import Child, start
+from wfconform.load.coordinating import WRITTEN_DOWN_EVERY_S, Output
 from wfconform.load.job import Job
 from wfconform.load.measured import Measured
 from wfconform.load.plan import ENDLESS, SCENARIOS, Stage
+from wfconform.load.tally import Delta
+from wfconform.load.validity import invalid_reasons
 from wfconform.reference import DEVELOPMENT_KEY, describe, embedded_app, serving
 from wfconform.target import Access, Secret, Target, Versioned, Workflows
 
@@ -134,6 +139,45 @@ def test_a_worker_that_is_killed_is_named(tmp_path: Path) -> None:
     states = sorted(str(worker["state"]) for worker in result.workers)
     assert states == ["ended", "lost"]
     assert any("was lost in second" in note for note in result.notes)
+
+
+def test_what_a_killed_generator_had_counted_is_told(tmp_path: Path) -> None:
+    """Killed in the middle: figures, series and the reason are there, and the run is not valid."""
+    with on.served(on.sound()) as base_url:
+        what = on.plan("abandon", stages=on.closed(4, 60.0), think_s=0.05)
+        with start(Job(on.target_at(base_url), what, tmp_path)) as child:
+            for tick in child.ticks():
+                if tick.second == WRITTEN_DOWN_EVERY_S:
+                    os.kill(child.process.pid, signal.SIGKILL)
+            result = child.result()
+    assert result.turns == result.steady_turns > 0
+    assert len(result.series) == WRITTEN_DOWN_EVERY_S + 1
+    assert [worker["state"] for worker in result.workers] == ["lost"]
+    assert any("was killed by signal 9: the runs that it had open were not stopped" in note for note in result.notes)
+    assert invalid_reasons(result, what) == ("lost in mid-run, with its last figures: worker this process",)
+
+
+def test_a_generator_that_fails_midway_loses_nothing(tmp_path: Path) -> None:
+    """An error of our own in mid-run: what was counted is told, with the failure."""
+    job = Job(on.target_at("http://127.0.0.1:1"), on.plan("abandon", stages=on.closed(1, 1.0)), tmp_path)
+    output = Output(job)
+    gathering = output.gathering()
+    gathering.join("this process")
+    gathering.take("this process", Delta(0, "s", "steady", latency={"turn 1": {100: 3}}))
+    output.failed(ZeroDivisionError("by nothing"), gathering)
+    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(4)"]) as process:
+        result = Child(job, process).result()
+    assert (result.turns, len(result.series)) == (3, 1)
+    assert result.failure == "the load generator failed: ZeroDivisionError('by nothing')"
+
+
+def test_a_master_does_not_wait_for_ever(tmp_path: Path) -> None:
+    """Workers that do not come end the run, and it is told how many did."""
+    job = Job(on.target_at("http://127.0.0.1:1"), on.plan("abandon", stages=on.closed(1, 1.0)), tmp_path)
+    said = r"only 0 of 2 workers came within 0\.5 s"
+    led = replace(job, role="master", expect_workers=2, workers_wait_s=0.5)
+    with start(led) as master, pytest.raises(NotTestable, match=said):
+        master.result()
 
 
 def _children(pid: int) -> list[int]:

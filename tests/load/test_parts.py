@@ -13,7 +13,7 @@ from tests.session.shapes import EPOCH_S
 
 from wfconform.errors import UsageError
 from wfconform.load.encoding import from_json, public_target, secrets_of, target_of, to_json
-from wfconform.load.gathering import Gathering, encoded
+from wfconform.load.gathering import Gathering
 from wfconform.load.generator import refuse_unplayable
 from wfconform.load.job import JOB_VARIABLE, Job, read_job, write_job
 from wfconform.load.measured import Tick
@@ -21,6 +21,7 @@ from wfconform.load.ordinary import exercised_ids
 from wfconform.load.pacing import arrivals, level, share_of, thinker
 from wfconform.load.plan import Distribution, Plan, Stage, Think
 from wfconform.load.tally import Delta, cell, percentile
+from wfconform.load.totals import encoded
 from wfconform.load.uniqueness import SeenIds
 from wfconform.target import Access, Secret, Target, Versioned, Workflows
 

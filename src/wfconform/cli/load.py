@@ -170,6 +170,10 @@ def load(
     expect_workers: Annotated[
         int, typer.Option("--expect-workers", min=1, help="How many to wait for.", rich_help_panel=MACHINES)
     ] = 1,
+    workers_wait: Annotated[
+        str,
+        typer.Option("--expect-workers-max-wait", metavar="TIME", help="And for how long.", rich_help_panel=MACHINES),
+    ] = "10min",
     bind: Annotated[
         str, typer.Option("--bind", metavar="HOST", help="Where the master listens.", rich_help_panel=MACHINES)
     ] = "127.0.0.1",
@@ -185,7 +189,7 @@ def load(
     from wfconform.commands import load as command
     from wfconform.commands.outputs import Outputs
     from wfconform.config import Overrides
-    from wfconform.load.profile import Changes
+    from wfconform.load.profile import Changes, span_s
 
     if list_profiles:
         return command.list_profiles()
@@ -223,6 +227,7 @@ def load(
         processes=processes,
         role="master" if master else "worker" if worker else "alone",
         expect_workers=expect_workers,
+        workers_wait_s=span_s(workers_wait, where="--expect-workers-max-wait"),
         bind_host=bind,
         master_host=master_host,
         master_port=master_port,

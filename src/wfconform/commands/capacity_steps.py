@@ -14,7 +14,7 @@ from rich.console import Console
 from wfconform.commands.ending import INTERRUPTED
 from wfconform.commands.interrupts import interrupts_of
 from wfconform.commands.terminal import stderr_console
-from wfconform.errors import NotTestable
+from wfconform.errors import HarnessError, NotTestable
 from wfconform.load.capacity.running import RunStep, Until
 from wfconform.load.child import Child, ready, start
 from wfconform.load.job import Job
@@ -97,6 +97,8 @@ class Steps:
                 measured = child.result()
             finally:
                 self._child = None
+        if measured.failure:
+            raise HarnessError(measured.failure)
         return replace(measured, duration_s=time.monotonic() - begun_s)  # the budget is the user's time
 
     def _ready(self) -> Child:

@@ -23,9 +23,9 @@ from wfconform.commands.reporting import Shown, report
 from wfconform.commands.terminal import stderr_console
 from wfconform.config import Configured, Overrides, read_environment, resolve
 from wfconform.config.profile import describe_profiles, read_profile, read_texts
-from wfconform.errors import UsageError
+from wfconform.errors import HarnessError, UsageError
 from wfconform.load.child import Child, start
-from wfconform.load.job import Job, Role
+from wfconform.load.job import WORKERS_WAIT_S, Job, Role
 from wfconform.load.measured import Measured, Violation
 from wfconform.load.outcome import load_outcome, load_results
 from wfconform.load.plan import Plan
@@ -57,6 +57,7 @@ class LoadCall:
     processes: int = 1
     role: Role = "alone"
     expect_workers: int = 1
+    workers_wait_s: float = WORKERS_WAIT_S
     bind_host: str = "127.0.0.1"
     master_host: str = "127.0.0.1"
     master_port: int = MASTER_PORT
@@ -155,6 +156,7 @@ def _job(call: LoadCall, target: Target, plan: Plan, folder: Path) -> Job:
     return replace(
         job,
         expect_workers=call.expect_workers,
+        workers_wait_s=call.workers_wait_s,
         bind_host=call.bind_host,
         master_host=call.master_host,
         master_port=call.master_port,
@@ -231,8 +233,10 @@ def _judged(run: Run, measured: Measured, plan: Plan, target: Target, miss: Miss
     if measured.left_open:
         asked = "left open as asked" if plan.leave_open else "could not be stopped at the end"
         notes.append(f"{measured.left_open} runs {asked}")
+    failed = (Problem(HarnessError.exit_code, measured.failure),) if measured.failure else ()
     return replace(
         run,
+        problems=failed,
         duration_s=round(measured.duration_s, 3),
         results=load_results(measured, target.expected_failures),
         calls=outcome.turns + outcome.stops + outcome.refused + outcome.failed,

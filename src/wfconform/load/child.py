@@ -28,6 +28,7 @@ from wfconform.load.encoding import API_KEY_VARIABLE, HEADERS_VARIABLE, from_jso
 from wfconform.load.job import JOB_VARIABLE, Job, write_job
 from wfconform.load.measured import Measured, Tick
 from wfconform.load.plan import Plan
+from wfconform.load.totals import Totals
 
 POLL_S = 0.05
 TAIL = 2000  # characters of the log that an error shows
@@ -69,9 +70,9 @@ class Child:
                 data = file.read()
         except FileNotFoundError:
             return []
-        whole = data[: data.rfind(b"\n") + 1]
-        self._read += len(whole)
-        return [from_json(line, Tick) for line in whole.splitlines()]
+        ticks, read = _ticks_in(data)
+        self._read += read
+        return ticks
 
     def ticks(self) -> Iterator[Tick]:
         """Yield ticks as they come, until the generator has ended."""
@@ -98,15 +99,20 @@ class Child:
         return self.process.wait()
 
     def result(self) -> Measured:
-        """Wait for the end and return what was measured.
+        """Wait for the end and return what was measured; of a generator that died, what it had written down.
 
-        Raises what the generator said (UsageError, NotTestable), or HarnessError with the end of its log when it died.
+        Raises what the generator said (UsageError, NotTestable), or HarnessError with the end of its log when it died
+        before it had counted anything.
         """
         code = self.process.wait()
         try:
             return from_json(self.job.result_path.read_bytes(), Measured)
         except FileNotFoundError:
-            raise _told(self.job, code) from None
+            error = _told(self.job, code)
+        rescued = _rescued(self.job, code, error) if isinstance(error, HarnessError) else None
+        if rescued is None:
+            raise error
+        return rescued
 
 
 def start(job: Job, *, environment: Mapping[str, str] | None = None) -> Child:
@@ -131,7 +137,7 @@ def _fresh(job: Job) -> Job:
         job = replace(job, master_port=_free_port())
     try:
         job.directory.mkdir(parents=True, exist_ok=True)
-        for path in (job.path, job.ticks_path, job.result_path, job.error_path):
+        for path in (job.path, job.ticks_path, job.totals_path, job.result_path, job.error_path):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write the job of the load run: {error}", hint="choose another directory") from error
@@ -207,6 +213,34 @@ def _free_port() -> int:
         return port
 
 
+def _ticks_in(data: bytes) -> tuple[list[Tick], int]:
+    """Return the ticks in whole lines, and how many bytes those are."""
+    whole = data[: data.rfind(b"\n") + 1]
+    return [from_json(line, Tick) for line in whole.splitlines()], len(whole)
+
+
+def _ended(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _rescued(job: Job, code: int, error: HarnessError) -> Measured | None:
+    """Return what a generator that died had written down; None when that is nothing.
+
+    One that was killed is lost, as any worker may be; one that failed is a failure of ours.
+    """
+    try:
+        totals = from_json(job.totals_path.read_bytes(), Totals)
+        series, _ = _ticks_in(job.ticks_path.read_bytes())
+    except FileNotFoundError:
+        return None
+    for name in totals.running:
+        totals.lose(name)
+    totals.note(f"the load generator {_ended(code)}: the runs that it had open were not stopped")
+    counted_s = max((worker.seconds for worker in totals.workers.values()), default=0) + 1
+    measured = totals.measured(series, duration_s=counted_s, interrupted=False)
+    return measured if code < 0 else replace(measured, failure=str(error))
+
+
 def _told(job: Job, code: int) -> WfconformError:
     """Return what the generator said of itself, or what is left of it in the log."""
     try:
@@ -215,6 +249,6 @@ def _told(job: Job, code: int) -> WfconformError:
         return kind(said["message"], hint=said["hint"])
     except (FileNotFoundError, ValueError, LookupError):
         pass
-    ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     tail = job.log_path.read_text("utf-8", "replace")[-TAIL:].strip() if job.log_path.exists() else ""
-    return HarnessError(f"the load generator {ended} without a result", hint=f"its log ends:\n{tail}" if tail else "")
+    hint = f"its log ends:\n{tail}" if tail else ""
+    return HarnessError(f"the load generator {_ended(code)} without a result", hint=hint)

@@ -6,13 +6,14 @@ the master ends when each has told its last, or is lost. Secrets never travel: a
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
 import gevent
 import msgspec
 
-from wfconform.errors import WfconformError
+from wfconform.errors import NotTestable, WfconformError
 from wfconform.load.encoding import from_json, to_json
 from wfconform.load.gathering import Gathering
 from wfconform.load.generator import Generator, refuse_unplayable
@@ -21,10 +22,12 @@ from wfconform.load.measured import Measured, Tick
 from wfconform.load.plan import Plan
 from wfconform.load.shared import Shared
 from wfconform.load.tally import Delta
+from wfconform.load.totals import Totals
 
 PLAN, DELTA, LAST, FAILED, END = "wf_plan", "wf_delta", "wf_last", "wf_failed", "wf_end"
 LOOK_EVERY_S = 0.2
 SILENT_S = 10.0  # deltas come each second
+WRITTEN_DOWN_EVERY_S = 5
 
 
 @dataclass(slots=True)
@@ -40,9 +43,28 @@ class Output:
 
     def result(self, measured: Measured) -> None:
         """Write the result, whole or not at all."""
-        part = self.job.result_path.with_suffix(".part")
-        part.write_bytes(to_json(measured))
-        part.replace(self.job.result_path)
+        _replace(self.job.result_path, to_json(measured))
+
+    def gathering(self) -> Gathering:
+        """Return what gathers a run, which is written down here as it goes on."""
+
+        def write(tick: Tick) -> None:
+            self.tick(tick)
+            if tick.second % WRITTEN_DOWN_EVERY_S == 0:
+                self.totals(gathering.totals)
+
+        gathering = Gathering(write)
+        return gathering
+
+    def failed(self, error: Exception, gathering: Gathering) -> None:
+        """Write why there is no result, and what was counted until then."""
+        self.error(error)
+        if gathering.series:
+            self.totals(gathering.totals)
+
+    def totals(self, totals: Totals) -> None:
+        """Write down what was counted so far: all that is left of a process that is killed."""
+        _replace(self.job.totals_path, to_json(totals))
 
     def error(self, error: BaseException) -> None:
         """Write why there is none."""
@@ -53,6 +75,12 @@ class Output:
             "hint": getattr(error, "hint", "") if known else f"see {self.job.log_path}",
         }
         self.job.error_path.write_bytes(to_json(said))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(path)
 
 
 def prepared(job: Job, plan: Plan, *, index: int) -> Shared:
@@ -68,7 +96,7 @@ class Alone:
 
     def __init__(self, job: Job) -> None:
         self._job, self._output = job, Output(job)
-        self._gathering = Gathering(self._output.tick)
+        self._gathering = self._output.gathering()
         self._generator: Generator | None = None
         self._interrupted = False
 
@@ -88,7 +116,7 @@ class Alone:
             took_s = (perf_counter_ns() - begun_ns) / 1e9
             self._output.result(self._gathering.measured(duration_s=took_s, interrupted=self._generator.interrupted))
         except Exception as error:
-            self._output.error(error)
+            self._output.failed(error, self._gathering)
             raise
 
     def interrupt(self) -> None:
@@ -150,7 +178,7 @@ class Leading:
     def __init__(self, job: Job, runner: Any, *, workers: int) -> None:
         self._job, self._runner, self._expected = job, runner, workers
         self._output = Output(job)
-        self._gathering = Gathering(self._output.tick)
+        self._gathering = self._output.gathering()
         self._heard: dict[str, Heard] = {}
         self._failure: dict[str, str] | None = None
         self._interrupted = False
@@ -162,8 +190,7 @@ class Leading:
         """Lead the run and write the result, or why there is none."""
         try:
             refuse_unplayable(self._job.plan, self._job.target)
-            while len(self._runner.clients.all) < self._expected and not self._interrupted:
-                gevent.sleep(LOOK_EVERY_S)
+            self._wait_for_workers()
             begun_ns = perf_counter_ns()
             if not self._interrupted:
                 self._share_out()
@@ -172,17 +199,30 @@ class Leading:
                 self._look_for_lost()
             if self._failure is not None:
                 self._output.job.error_path.write_bytes(to_json(self._failure))
+                self._output.totals(self._gathering.totals)
                 return
             took_s = (perf_counter_ns() - begun_ns) / 1e9
             self._output.result(self._gathering.measured(duration_s=took_s, interrupted=self._interrupted))
         except Exception as error:
-            self._output.error(error)
+            self._output.failed(error, self._gathering)
             raise
 
     def interrupt(self) -> None:
         """End early: each worker drains and stops what it has open."""
         self._interrupted = True
         self._runner.send_message(END)
+
+    def _wait_for_workers(self) -> None:
+        """Wait until all are there; raises NotTestable when that takes too long."""
+        limit_s = self._job.workers_wait_s
+        until_ns = perf_counter_ns() + int(limit_s * 1e9)
+        while (there := len(self._runner.clients.all)) < self._expected and not self._interrupted:
+            if perf_counter_ns() > until_ns:
+                raise NotTestable(
+                    f"only {there} of {self._expected} workers came within {limit_s:g} s",
+                    hint="start them with `wfconform load --worker --master-host HOST`; see --expect-workers-max-wait",
+                )
+            gevent.sleep(LOOK_EVERY_S)
 
     def _share_out(self) -> None:
         ids = sorted(client.id for client in self._runner.clients.all)

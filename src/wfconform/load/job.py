@@ -14,6 +14,7 @@ from wfconform.load.plan import Plan
 from wfconform.target import Target
 
 JOB_VARIABLE = "WFCONFORM_LOAD_JOB"
+WORKERS_WAIT_S = 600.0
 Role = Literal["alone", "master", "worker"]
 
 
@@ -25,7 +26,7 @@ class Job:
     `alone`); role master: waits for `expect_workers` other machines, which reach it at master_host:master_port; role
     worker: is one of them (`processes` of them, as many), does what the master's plan says, and needs the same target
     with secrets of its own. bind_host: where a master listens; other machines reach it only if that is no loopback
-    address. master_port 0: a free one.
+    address. master_port 0: a free one. workers_wait_s: how long a master waits for its workers to come.
     """
 
     target: Target
@@ -37,6 +38,7 @@ class Job:
     master_port: int = 0
     bind_host: str = "127.0.0.1"
     expect_workers: int = 1
+    workers_wait_s: float = WORKERS_WAIT_S
 
     @property
     def path(self) -> Path:
@@ -52,6 +54,11 @@ class Job:
     def result_path(self) -> Path:
         """The Measured, once there is one."""
         return self.directory / "measured.json"
+
+    @property
+    def totals_path(self) -> Path:
+        """What was counted so far, every few seconds."""
+        return self.directory / "totals.json"
 
     @property
     def error_path(self) -> Path:
@@ -84,7 +91,7 @@ def write_job(job: Job) -> None:
         raise UsageError(f"cannot write the job of the load run: {error}", hint="choose another directory") from error
 
 
-_PLAIN = ("processes", "role", "master_host", "master_port", "bind_host", "expect_workers")
+_PLAIN = ("processes", "role", "master_host", "master_port", "bind_host", "expect_workers", "workers_wait_s")
 
 
 def is_written(environment: Mapping[str, str] = os.environ) -> bool:

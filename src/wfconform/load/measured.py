@@ -83,7 +83,8 @@ class Measured:
 
     sessions: started, completed, cancelled, abandoned, refused, lost, unfinished (the run's end came first) to numbers:
     the first is the sum of the others; violations, exercised: by requirement ID; by_turn: turn index to histogram;
-    workers: one row for each process, with its state (`ended`, `lost`); requests: all that were sent, of any kind.
+    workers: one row for each process, with its state (`ended`, `lost`); requests: all that were sent, of any kind;
+    failure: why the generator itself ended the run early.
     """
 
     duration_s: float
@@ -108,3 +109,4 @@ class Measured:
     interrupted: bool = False
     notes: tuple[str, ...] = ()
     requests: int = 0
+    failure: str = ""
