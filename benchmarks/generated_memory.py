@@ -78,7 +78,8 @@ def main() -> int:
         if not quarter:
             print(f"{phase['name']:<12} {span_s:6.0f} s: too short to tell")
             continue
-        early, late = (statistics.median(of_phase[start : start + quarter]) for start in (quarter, -quarter))
+        early = statistics.median(of_phase[quarter : 2 * quarter])
+        late = statistics.median(of_phase[-quarter:])
         grew = grew or late > GROWTH * early
         print(f"{phase['name']:<12} {phase['requests']:6} requests in {phase['sessions']:5} sessions, {span_s:4.0f} s: "
               f"{early:.0f} MiB in its second quarter, {late:.0f} MiB in its last ({late / early:.2f} x) "
