@@ -76,7 +76,7 @@ def _kubernetes() -> list[Any]:
 
 def test_nothing_runs_as_root() -> None:
     """The image names its user, and every container is told so."""
-    assert "\nUSER 65532" in (DEPLOY / "Dockerfile").read_text()
+    assert "\nUSER 65532" in (DEPLOY.parent / "Dockerfile").read_text()
     jobs = [document["spec"]["template"]["spec"] for document in _kubernetes() if document["kind"] == "Job"]
     contexts = [container["securityContext"] for job in jobs for container in job["containers"]]
     assert [context["runAsNonRoot"] for context in contexts] == [True, True]
