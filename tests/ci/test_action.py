@@ -139,7 +139,9 @@ def test_the_image_runs_as_nobody_special() -> None:
 def test_the_build_is_given_all_that_it_copies() -> None:
     """What the Dockerfile copies is there, and .dockerignore lets it through, and nothing that is not copied."""
     lines = (_ROOT / "Dockerfile").read_text().splitlines()
-    copied = {name for line in lines if line.startswith("COPY ") and "--from" not in line for name in line.split()[1:-1]}
+    copied = {
+        name for line in lines if line.startswith("COPY ") and "--from" not in line for name in line.split()[1:-1]
+    }
     first, *let_through = (_ROOT / ".dockerignore").read_text().split()
     assert (first, {name[1:] for name in let_through if name.startswith("!")}) == ("*", copied)
     assert all((_ROOT / name).exists() for name in copied)

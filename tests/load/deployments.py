@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from wfconform.load.plan import Plan, Stage, Think
 from wfconform.target import Access, Secret, Target, Workflows
 
 KEY = "load-test-key-0001"
+_CONTENT = re.compile(rb'"content": "([^"]*)"')
 
 
 @contextmanager
@@ -169,6 +171,18 @@ class ForgetsSessions(Overlapping):
     def answer(self, body: bytes) -> tuple[int, bytes]:
         while len(self.turns) > 8:
             del self.turns[next(iter(self.turns))]
+        return super().answer(body)
+
+
+class Listening(Runs):
+    """Keeps the contract, and remembers what users said."""
+
+    def __init__(self) -> None:
+        super().__init__(Service("0", ""))
+        self.heard: set[str] = set()
+
+    def answer(self, body: bytes) -> tuple[int, bytes]:
+        self.heard.update(match.decode() for match in _CONTENT.findall(body))
         return super().answer(body)
 
 

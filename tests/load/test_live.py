@@ -72,6 +72,16 @@ def test_a_defect_that_only_load_shows_is_found(defect: type[on.Overlapping], sh
     _adds_up(crowd)
 
 
+def test_users_say_the_texts_that_are_given(tmp_path: Path) -> None:
+    """Texts of a file instead of marks, beyond ASCII, too, and nothing else but the text that ends a conversation."""
+    listening = on.Listening()
+    texts = ("where is my order", "größer, bitte", "明日届く？")
+    with on.served(listening) as base_url:
+        result = on.measured(on.target_at(base_url), on.plan(stages=on.closed(5, 0.8), texts=texts), tmp_path)
+    assert listening.heard == {*texts, "goodbye"}
+    assert (result.violations, result.sessions["lost"]) == ({}, 0)
+
+
 def test_a_stall_shows_in_the_corrected_latency_alone(tmp_path: Path) -> None:
     """Few turns meet a stall of 0.6 s, but many were due in it: the raw p99 does not tell, the corrected one does."""
     with on.served(on.sound(stall="2,0.6")) as base_url:
