@@ -21,10 +21,12 @@ import hypothesis
 import schemathesis
 from hypothesis import HealthCheck, Phase, Verbosity, configuration
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
+from hypothesis.strategies._internal import utils as strategy_cache
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core import NOT_SET
 from schemathesis.generation import GenerationMode
 from schemathesis.generation.coverage import GenerationSession
+from schemathesis.generation.hypothesis import canonical_form_cache, canonical_strategy_cache
 
 from wfconform.conformance.generated.narrowed import PATH, examples, narrowed
 
@@ -114,7 +116,17 @@ def _draw(mode: Mode, seed: str, over: Callable[[], bool]) -> tuple[tuple[Case, 
             take()
         except Enough:
             return tuple(made), False
+        finally:
+            _forget_schemas()
     return tuple(made), True
+
+
+def _forget_schemas() -> None:
+    """Empty the caches of strategies: a mutated schema hardly comes twice, and hundreds of them take 40 MB."""
+    for remembered in (canonical_form_cache, canonical_strategy_cache):
+        remembered.clear()
+    if clear := getattr(strategy_cache, "clear_strategy_cache", None):
+        clear()
 
 
 @cache
