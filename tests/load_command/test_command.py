@@ -12,12 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import jsonschema
 import pytest
 from tests.report.pages import Page
 
+from wfconform.commands.load import _Ending
 from wfconform.commands.reference_process import reference_process
+from wfconform.load.child import Child
 from wfconform.reference import DEVELOPMENT_KEY
 from wfconform.report.csv import FIGURE_COLUMNS, SECOND_COLUMNS
 
@@ -243,3 +247,12 @@ def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
         process.communicate(timeout=60)
     assert len(started) == 2
     assert _all_end(started)
+
+
+def test_an_abort_and_ctrl_c_are_one_end() -> None:
+    """The generator is told once: told twice, it would leave the runs that it has open."""
+    told: list[str] = []
+    ending = _Ending(cast(Child, SimpleNamespace(interrupt=lambda: told.append("end"))))
+    ending.begin()
+    ending.begin()
+    assert told == ["end"]

@@ -171,7 +171,7 @@ def _carried_out(call: LoadCall, job: Job) -> tuple[Measured | None, Miss | None
         watching(console, job.plan, quiet=call.quiet) as watcher,
         _ending(child, console) as ending,
     ):
-        miss = _follow(child, job.plan, watcher)
+        miss = _follow(child, job.plan, watcher, ending)
         ended = call.role == "worker" and (child.wait() == 0 or ending.asked)
         measured = None if ended else child.result()
     return measured, miss, ending.asked
@@ -179,24 +179,34 @@ def _carried_out(call: LoadCall, job: Job) -> tuple[Measured | None, Miss | None
 
 @dataclass(slots=True)
 class _Ending:
+    """The end of a run before its time, by whomever; once, for the generator leaves at once when told twice."""
+
+    child: Child
     asked: bool = False
+    begun: bool = False
+
+    def begin(self) -> None:
+        """Have the generator drain, stop what is open and report, unless it does so already."""
+        if not self.begun:
+            self.begun = True
+            self.child.interrupt()
 
 
 @contextmanager
 def _ending(child: Child, console: Console) -> Iterator[_Ending]:
     """Have the first Ctrl-C end the run in good order; the second one unwinds everything."""
-    ending = _Ending()
+    ending = _Ending(child)
 
     def ask() -> None:
         ending.asked = True
-        child.interrupt()
+        ending.begin()
         console.print("ending the run: open sessions are stopped, then it reports; Ctrl-C again ends at once")
 
     with interrupts_of(ask):
         yield ending
 
 
-def _follow(child: Child, plan: Plan, watcher: Watcher) -> Miss | None:
+def _follow(child: Child, plan: Plan, watcher: Watcher, ending: _Ending) -> Miss | None:
     """Tell of each second; end the run at the first SLO that is missed for good, when the plan says so."""
     watch = Watch([parse_slo(text) for text in plan.slos]) if plan.abort else None
     missed: Miss | None = None
@@ -206,7 +216,7 @@ def _follow(child: Child, plan: Plan, watcher: Watcher) -> Miss | None:
         if found is not None:
             missed = found
             watcher.say(f"{found.slo}: {found.said}; ending the run (--abort)")
-            child.interrupt()
+            ending.begin()
     return missed
 
 
