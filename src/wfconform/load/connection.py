@@ -34,7 +34,7 @@ class Reply:
 
     head None: no complete head; failure None: a whole response.
 
-    body: decoded; raw: head and body as they came, of a plain answer alone.
+    body: decoded; raw: head and decoded body, of an ordinary answer alone.
     """
 
     sent_ns: int
@@ -57,6 +57,11 @@ class Wires:
         self.tls = _tls_context(place) if place.tls else None
         self._resolved: tuple[Any, ...] = ()
         self._resolved_ns = 0
+
+    def received_ns(self, sent_ns: int) -> int:
+        """Return when the last piece of an answer came: when the loop saw it, if it has woken since the request."""
+        woke_ns = self.wakes.last_ns
+        return woke_ns if woke_ns > sent_ns else perf_counter_ns()
 
     def addresses(self) -> tuple[Any, ...]:
         """Return where the host is, asked for again each 30 s; raises OSError when it has no address."""
@@ -113,10 +118,8 @@ class Connection:
                 while len(got) < whole and (more := stream.receive()):
                     got += more
                 if len(got) == whole:
-                    woke_ns = wires.wakes.last_ns
-                    received_ns = woke_ns if woke_ns > sent_ns else perf_counter_ns()
-                    return Reply(sent_ns, received_ns, head, got[end + 4 :], got)
-            return self._read(stream, sent_ns, got)
+                    return Reply(sent_ns, wires.received_ns(sent_ns), head, got[end + 4 :], got)
+            return self._read(stream, sent_ns, got, head, end + 4)
         except (DeadlineError, OSError, HTTPParseError) as error:
             return self._failed(error, sent_ns, got)
         except BaseException:
@@ -125,18 +128,24 @@ class Connection:
         finally:
             wires.deadlines.remove(stream)
 
-    def _read(self, stream: Stream, sent_ns: int, got: bytes) -> Reply:
-        """Read a response that is not one plain piece: long, chunked, coded, until the end."""
-        reading = _Reading()
+    def _read(self, stream: Stream, sent_ns: int, got: bytes, head: ResponseHead | None, begins: int) -> Reply:
+        """Read a response that is not one plain piece: long, chunked, coded, until the end.
+
+        head: what the first piece says, None when it is not whole; begins: where the body begins in that piece.
+        """
+        reading, first = _Reading(), got
         try:
             while not reading.take(got):
                 got = stream.receive()
-            body, head = reading.body(), reading.head()
+            received_ns = self._wires.received_ns(sent_ns)
+            body = reading.body()
         except (DeadlineError, OSError, HTTPParseError, TooLargeError, UndecodableError) as error:
             return self._failed(error, sent_ns, reading.seen, reading.head())
         if reading.should_close():
             self.close()
-        return Reply(sent_ns, perf_counter_ns(), head, body)
+        if head is None or head.status != 200 or head.trailers:
+            return Reply(sent_ns, received_ns, reading.head(), body)
+        return Reply(sent_ns, received_ns, head, body, first[:begins] + body)
 
     def _open(self) -> Reply | None:
         """Connect; return a reply that was not sent when that fails."""

@@ -75,7 +75,7 @@ class ResponseHead:
     """A response's head. length: of the body, None when it must be read otherwise (chunked, until the end, coded).
 
     plain: the body is as it is sent, of that length, behind a connection that stays; json: its media type; date: in
-    epoch seconds.
+    epoch seconds; trailers: more fields may follow the body.
     """
 
     status: int
@@ -84,6 +84,7 @@ class ResponseHead:
     plain: bool
     json: bool
     date: float | None
+    trailers: bool
 
 
 class Heads:
@@ -125,6 +126,7 @@ def _parsed(head: bytes) -> ResponseHead | None:
         plain=length is not None and not coded and stays and 200 <= code < 600 and code not in (204, 304),
         json=media_type == "application/json",
         date=epoch(first_of.get("date")),
+        trailers="trailer" in first_of,
     )
 
 
