@@ -11,12 +11,10 @@ from tests.hostile.sockets import listening, well
 FIRST_LIMIT_S = 6.0  # one or two timeouts, and room for a busy machine
 LATER_LIMIT_S = 25.0
 FIRST_CALLS = 4
-_KNOWN: dict[str, str] = {}
 
 
 def _rows(*rows: Peer) -> list[object]:
-    marks = {name: pytest.mark.xfail(reason=reason, strict=True) for name, reason in _KNOWN.items()}
-    return [pytest.param(row, id=row.name, marks=marks.get(row.name, ())) for row in rows]
+    return [pytest.param(row, id=row.name) for row in rows]
 
 
 @pytest.mark.parametrize("peer", _rows(*(row for row in PEERS.values() if row.problem)))
