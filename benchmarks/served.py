@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,14 +41,15 @@ def database(name: str | None, *, synchronous: bool = False) -> Iterator[Server]
 class Reference:
     """`wfconform serve` in a process group of its own; mongo_url None: with the embedded store, in one process."""
 
-    def __init__(self, mongo_url: str | None, *, port: int, workers: int) -> None:
+    def __init__(self, mongo_url: str | None, *, port: int, workers: int, variants: Sequence[str] = ()) -> None:
         self._url, self._port, self._workers = mongo_url, port, workers
+        self._variants = [part for name in variants for part in ("--variant", name)]
         self._process: subprocess.Popen[str] | None = None
         self.base_url = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
         """Start, and wait until it takes calls."""
-        arguments = ["serve", "--port", str(self._port), "--workers", str(self._workers)]
+        arguments = ["serve", "--port", str(self._port), "--workers", str(self._workers), *self._variants]
         env = {**os.environ, "PYTHONUNBUFFERED": "1"}
         env.pop(_URL_VARIABLE, None)
         env |= {} if self._url is None else {_URL_VARIABLE: self._url}
