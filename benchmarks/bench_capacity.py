@@ -3,11 +3,11 @@
 Run it with `.venv/bin/python benchmarks/bench_capacity.py [--short] [--pages FOLDER] [NAME …]` on a machine that does
 nothing else; each run takes under three minutes of load, `arrivals` ten (`--short`: 80 s, and intervals up to 10 %
 either way), it prints a table in Markdown, and it exits 1 when a limit is missed. Each server is the reference in a
-process of its own; its turns wait for one of C servers, in the order in which they came, and hold it for an exponential
-time (`queue`), take longer the more of them there are (`law`), or stand still for 1 s in every 10 s (`stall`); `arrivals`
-is the queue again, asked for sessions per second. What is true: of the queue by the exact model (machine repairman),
-of arrivals by M/M/10, of the law by its formula. `--pages FOLDER` keeps each
-run's HTML report there.
+process of its own; its turns wait for one of C servers, in the order in which they came, and hold it for an
+exponential time (`queue`), take longer the more of them there are (`law`), or stand still for 1 s in every 10 s
+(`stall`); `arrivals` is the queue again, asked for sessions per second. What is true: of the queue by the exact model
+(machine repairman), of arrivals by M/M/10, of the law by its formula. `--pages FOLDER` keeps each run's HTML report
+there.
 """
 
 import argparse
