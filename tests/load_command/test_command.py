@@ -176,7 +176,7 @@ def test_what_cannot_be_used_is_told_before_any_load(tmp_path: Path, key: str | 
         (("--master", "--worker"), "--master and --worker were both given"),
         (("--text-file", "none.txt"), "--text-file: none.txt: no such file"),
         (("--text-file", "none.txt"), "a file with one text a line"),
-        (("http://127.0.0.1:9", "--embedded"), "--embedded and a target were both given"),
+        (("http://127.0.0.1:9", "--embedded"), "--embedded and a target were both given: http://127.0.0.1:9"),
     ],
 )
 def test_a_wrong_call_is_told_without_a_run(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -77,8 +77,8 @@ def capacity(call: CapacityCall, *, run_step: RunStep | None = None) -> int:
     plan = _plan(call, objectives)
     settings = _settings(call, objectives, plan)
     _refuse_a_budget_for_nothing(settings)
-    if call.embedded and (call.overrides.target or call.overrides.config or call.overrides.about_a_target):
-        raise UsageError("--embedded and a target were both given", hint="leave one of them out")
+    if call.embedded:
+        call.overrides.refuse_beside_embedded()
     configured = None if call.embedded else resolve(call.overrides)
     call.outputs.prepare()
     if configured is not None:

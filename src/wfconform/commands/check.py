@@ -77,8 +77,8 @@ def check(call: CheckCall) -> int:
 
 def wants_embedded(overrides: Overrides, *, embedded: bool) -> bool:
     """Tell whether --embedded was given; raises UsageError beside what describes another target."""
-    if embedded and (overrides.target or overrides.config or overrides.about_a_target):
-        raise UsageError("--embedded and a target were both given", hint="leave one of them out")
+    if embedded:
+        overrides.refuse_beside_embedded()
     return embedded
 
 

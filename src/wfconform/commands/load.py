@@ -23,7 +23,7 @@ from wfconform.commands.reporting import Shown, report
 from wfconform.commands.terminal import stderr_console
 from wfconform.config import Configured, Overrides, read_environment, resolve
 from wfconform.config.profile import describe_profiles, read_profile, read_texts
-from wfconform.errors import HarnessError, UsageError
+from wfconform.errors import HarnessError
 from wfconform.load.child import Child, start
 from wfconform.load.job import WORKERS_WAIT_S, Job, Role
 from wfconform.load.measured import Measured, Violation
@@ -72,7 +72,8 @@ class LoadCall:
 def load(call: LoadCall) -> int:
     """Run a load profile against a target and report; returns the exit code of the run."""
     plan = planned(call)
-    _refuse_contradictions(call)
+    if call.embedded:
+        call.overrides.refuse_beside_embedded()
     configured = None if call.embedded else resolve(call.overrides)
     call.outputs.prepare()
     if configured is not None:
@@ -95,11 +96,6 @@ def planned(call: LoadCall) -> Plan:
     if call.text_file is not None:
         changes = replace(changes, texts=read_texts(call.text_file, where="--text-file"))
     return changed(read_profile(call.profile), changes)
-
-
-def _refuse_contradictions(call: LoadCall) -> None:
-    if call.embedded and (call.overrides.target or call.overrides.config or call.overrides.about_a_target):
-        raise UsageError("--embedded and a target were both given", hint="leave one of them out")
 
 
 def _run(call: LoadCall, configured: Configured, plan: Plan) -> int:

@@ -65,6 +65,13 @@ class Overrides:
         }
         return tuple(flag for flag, value in given.items() if value)
 
+    def refuse_beside_embedded(self) -> None:
+        """Raise UsageError where --embedded was given beside what describes another target, and name that."""
+        config = () if self.config is None else (f"--config {self.config}",)
+        target = () if self.target is None else (self.target,)
+        for said in (*target, *config, *self.about_a_target):
+            raise UsageError(f"--embedded and a target were both given: {said[:80]}", hint="leave one of them out")
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:
