@@ -10,9 +10,21 @@ from wfconform.conformance.admission import Admission
 from wfconform.conformance.durability import Durability, NotToBeSeen
 from wfconform.conformance.http import HttpDriver
 from wfconform.scenarios import Census, Client, Probe, Restart, ScenarioSpec, Send, Shows, Stored, Together, Wait
-from wfconform.session import Answer, Busy, Finding, Indeterminate, Kind, Ledger, Lenient, NotProcessed, NotSent, Valid
+from wfconform.session import (
+    Answer,
+    Broken,
+    Busy,
+    Finding,
+    Indeterminate,
+    Kind,
+    Ledger,
+    Lenient,
+    NotProcessed,
+    NotSent,
+    Valid,
+)
 from wfconform.session.states import TERMINAL
-from wfconform.wire import Credential, Exchange, Failure, Request, minimal_body, observe, reply_to
+from wfconform.wire import Connection, Credential, Exchange, Failure, Request, minimal_body, observe, reply_to
 from wfconform.wire.retrying import BUSY_STARTS, FIRST_PAUSE_S, LONGEST_PAUSE_S, wait_before_retry
 
 PATIENCE_S = 20.0  # for a request that was not processed, while others hold runs open
@@ -44,7 +56,7 @@ class Played:
 @dataclass(slots=True)
 class Player:
     """What all scenarios of a run share. ended: set when the user wants to stop; unseen: why, where the storage could
-    not be looked into, or the deployment not be restarted.
+    not be looked into, or the deployment not be restarted; dropped: how often a connection was closed under a request.
     """
 
     ledger: Ledger
@@ -55,6 +67,7 @@ class Player:
     sleep: Sleep = asyncio.sleep
     durability: Durability = field(default_factory=Durability)
     unseen: dict[str, NotToBeSeen] = field(default_factory=dict)
+    dropped: int = 0
 
     async def play(self, spec: ScenarioSpec, driver: HttpDriver, played: Played) -> None:
         """Run a scenario to its end, or to the first valid request that got no answer; `played` tells how it went."""
@@ -91,8 +104,36 @@ class Player:
         for exchange, finding in observe(self.ledger, *exchanges):
             self.on_finding(played, exchange, finding)
         played.cut_short, played.retry = _cut(exchanges)
-        played.dropped |= any(exchange.failure is Failure.CLOSED_IDLE for exchange in exchanges)
+        dropped = sum(exchange.failure is Failure.CLOSED_IDLE for exchange in exchanges)
+        self.dropped += dropped
+        played.dropped |= bool(dropped)
+        if dropped and isinstance(operation, Send):
+            await self._look_behind(operation, exchanges[0], driver, played)
         return exchanges if isinstance(operation, Together) else exchanges[0]
+
+    async def _look_behind(self, send: Send, lost: Exchange, driver: HttpDriver, played: Played) -> None:
+        """Take one more turn where a kept connection was closed under one: a number that is skipped is its answer's.
+
+        A server that closes an idle connection has not seen the request that crossed that; one that executed it owed an
+        answer (EXE-008).
+        """
+        run = self.ledger.history(lost.request.run_id or "")
+        valid = lost.request.kind is Kind.TURN and isinstance(lost.request.intent, Valid)
+        if not valid or run is None or run.status is not None or run.hi != run.lo + 1:
+            return
+        before = run.lo
+        after = await self.deliver(
+            driver, played, send.session.say(intent=Lenient(), expects=(), connection=Connection.FRESH)
+        )
+        played.exchanges.append(after)
+        send.session.learn(after)
+        for exchange, finding in observe(self.ledger, after):
+            self.on_finding(played, exchange, finding)
+        reply = reply_to(after)
+        if isinstance(reply, Answer) and reply.turn_number == before + 2:
+            said = f"none, but the turn was executed: after turn {before} the next answer was turn {before + 2}"
+            broken = Broken("a complete response to a turn that is executed", said, roots=("TRN-002",))
+            self.on_finding(played, lost, Finding("EXE-008", broken))
 
     async def _beside(self, operation: Any, played: Played) -> Any:
         """Do what is not a call; where that fails the scenario is cut short, and the target is not blamed."""

@@ -32,6 +32,10 @@ from wfconform.wire import Exchange, observe, reply_to
 if TYPE_CHECKING:
     from wfconform.conformance.generated import GeneratedPhases
 
+_DROPPED = (
+    "requests got no answer because their kept connection was closed, which HTTP allows of an idle one: "
+    "their scenarios were played again over new connections"
+)
 GRACE_S = 3.0  # what a call in flight gets when the user wants to stop
 
 
@@ -276,6 +280,8 @@ class _Check:
             notes.append(f"{waited} requests were not processed at first (429, 503, a refused start) and sent again")
         if self.player.admission.limit < self.options.concurrency:
             notes.append(f"ran {self.player.admission.limit} scenarios at once: the target refused to open more runs")
+        if self.player.dropped:
+            notes.append(f"{self.player.dropped} {_DROPPED}")
         if left:
             notes.append(f"{left} runs could not be stopped at the end")
         return notes
