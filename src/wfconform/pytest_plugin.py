@@ -6,6 +6,7 @@ Everything is named `wf_` or `--wf-`, so that it stands beside the plugins of Lo
 """
 
 import pickle
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from importlib.util import find_spec
@@ -148,13 +149,32 @@ class RequirementItem(pytest.Item):
             self.user_properties += [("level", found.level.value), ("clause", found.clause)]
 
     def runtest(self) -> None:
-        """Fail, skip or pass as the requirement did."""
-        run = self._shared.run()
+        """Fail, skip or pass as the requirement did; where nothing could be tested the run's item says so, once."""
         if not self.requirement:
-            _judge_run(run)
+            _judge_run(self._shared.run())
             return
+        run = self._tested()
         result = next((one for one in run.results if one.id == self.requirement), None)
         _judge(result, strict=run.strict)
+
+    def _tested(self) -> "Run":
+        """Return a run in which anything was tested; else skip, or fail where -k left out the item that says why."""
+        from wfconform.errors import WfconformError
+        from wfconform.outcomes import Verdict
+
+        told = any(isinstance(item, RequirementItem) and not item.requirement for item in self.session.items)
+        try:
+            run = self._shared.run()
+        except WfconformError as error:
+            if told:
+                pytest.skip(f"not tested: {error}")
+            raise
+        if not run.problems or any(one.verdict is not Verdict.NOT_TESTED for one in run.results):
+            return run
+        if told:
+            pytest.skip(f"not tested: {run.problems[0].message}")
+        _judge_run(run)
+        return run
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ARG002
         """Return what is shown: no traceback, for nobody's code is at fault."""
@@ -294,10 +314,14 @@ def _application(config: pytest.Config) -> Any:
     if not named:
         return None
     module, _, attribute = named.partition(":")
+    here = str(config.invocation_params.dir)
+    if here not in sys.path:
+        sys.path.insert(0, here)
     try:
         return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError):
-        raise UsageError(f"--wf-app: {named} cannot be imported", hint="write it as module:name") from None
+    except (ImportError, AttributeError, ValueError) as error:
+        hint = "write it as module:name; the module is looked for in the directory that pytest was started in, too"
+        raise UsageError(f"--wf-app: {named} cannot be imported: {error}", hint=hint) from None
 
 
 # --- a fixture over an application of the tests

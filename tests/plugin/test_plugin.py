@@ -145,7 +145,9 @@ def test_what_is_wrong_with_the_options_is_told_without_a_traceback(run: Run) ->
     keyless = run("--wf-app", "served:app", *_FEW, key=None)
     assert (keyless.returncode, "no API key" in keyless.stdout) == (1, True), keyless.stdout
     assert "WFCONFORM_API_KEY" in keyless.stdout
-    assert _sums(run("--wf-app", "served:nothing", *_FEW))["failed"] == 5
+    nothing = run("--wf-app", "served:nothing", *_FEW)
+    assert _sums(nothing) == {"passed": 1, "failed": 1, "skipped": 4}
+    assert "cannot be imported: module 'served' has no attribute 'nothing'" in nothing.stdout
 
 
 def test_a_target_that_cannot_be_reached_fails_the_run_and_skips_the_rest(run: Run) -> None:
@@ -153,6 +155,8 @@ def test_a_target_that_cannot_be_reached_fails_the_run_and_skips_the_rest(run: R
     done = run("--wf-url", "http://127.0.0.1:9", *_FEW)
     assert (done.returncode, _sums(done)) == (1, {"passed": 1, "failed": 1, "skipped": 4}), done.stdout
     assert "cannot be reached" in done.stdout
+    few = run("--wf-url", "http://127.0.0.1:9", *_FEW, "-k", "TRN")
+    assert (few.returncode, _sums(few)["failed"], "cannot be reached" in few.stdout) == (1, 2, True), few.stdout
 
 
 def test_the_fixture_checks_an_application_once(run: Run, project: Path) -> None:
