@@ -62,8 +62,8 @@ def _filled(text: str, inputs: dict[str, str]) -> str:
 
 
 def test_the_action_checks_the_reference_and_gives_its_outputs(check: Step, tmp_path: Path) -> None:
-    """Without a target: exit 0, counts, paths, and the Markdown as the job's summary."""
-    done, outputs, summary = check(only="RUN-004,TRN-004")
+    """Exit 0, counts, paths, and the Markdown as the job's summary."""
+    done, outputs, summary = check(only="RUN-004,TRN-004", arguments="--embedded")
     assert done.returncode == 0, done.stdout + done.stderr
     assert outputs == {
         "level": "core",
@@ -88,9 +88,16 @@ def test_a_target_that_cannot_be_tested_fails_the_job_with_its_exit_code(check: 
     assert KEY not in done.stdout + done.stderr + summary
 
 
+def test_without_a_target_nothing_is_green(check: Step) -> None:
+    """A configuration that was lost must not pass for the reference's."""
+    done, outputs, _ = check()
+    assert (done.returncode, outputs) == (2, {"level": "core", "exit-code": "2"})
+    assert "no target" in done.stdout
+
+
 def test_a_wrong_configuration_ends_with_2_and_says_so(check: Step) -> None:
     """Nothing was tested: no counts, and a summary that points at the log."""
-    done, outputs, summary = check(level="gold")
+    done, outputs, summary = check(level="gold", arguments="--embedded")
     assert (done.returncode, outputs) == (2, {"level": "gold", "exit-code": "2"})
     assert "before anything was tested" in summary
 

@@ -26,6 +26,8 @@ from wfconform.target import Target
 if TYPE_CHECKING:
     from wfconform.conformance.durability import Durability
 
+_NO_TARGET = "no target was given, and there is no wfconform.toml: this checks the embedded reference, nothing of yours"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckCall:
@@ -69,6 +71,8 @@ def check(call: CheckCall) -> int:
     if configured is not None:
         run = run_once(call, configured, record, level=call.level or "core")
         return _report(call, named(run, *replaying.key_names(call.overrides)))
+    if not call.embedded:
+        stderr_console(no_color=call.no_color).print(_NO_TARGET, soft_wrap=True)
     from wfconform.commands.embedded import served_reference
 
     with served_reference(call.overrides) as (embedded, durability):
