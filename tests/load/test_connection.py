@@ -88,11 +88,29 @@ def test_every_framing_of_a_body_is_read(answer: bytes) -> None:
     assert quickly_read is (answer is not INTERIM)
 
 
-def test_fields_behind_a_body_are_looked_at_whole() -> None:
-    """An answer with trailers is none that the quick way reads."""
-    trailed = CHUNKED.replace(b"\r\n\r\n", b"\r\ntrailer: x-late\r\n\r\n", 1)[:-2] + b"x-late: 1\r\n\r\n"
+@pytest.mark.parametrize("announced", [b"", b"trailer: x-late\r\n"])
+@pytest.mark.parametrize("fields", [b"x-late: 1\r\n", b"x-late: 1\r\nx-later: 0\r\n"])
+def test_fields_behind_a_body_are_looked_at_whole(announced: bytes, fields: bytes) -> None:
+    """An answer with trailers, announced or not, is none that the quick way reads, and shows all of them."""
+    trailed = CHUNKED.replace(b"\r\n\r\n", b"\r\n" + announced + b"\r\n", 1)[:-2] + fields + b"\r\n"
     reply = asked(answering(trailed))
     assert (reply.failure, reply.body, reply.raw) == (None, BODY, b"")
+    assert reply.head is not None
+    told = [(name, value) for name, value in reply.head.fields if name.startswith("x-")]
+    assert set(told) == {tuple(line.decode().split(": ")) for line in fields.splitlines()}
+
+
+@pytest.mark.parametrize("answer", [CHUNKED, GZIP, PLAIN])
+@pytest.mark.parametrize("second", [b"HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n", b"HTTP/1.1 204 No\r\n\r\n"])
+def test_a_second_response_at_once_is_not_passed_over(answer: bytes, second: bytes) -> None:
+    """Whatever comes of two responses in one packet, the first is never taken for an ordinary one."""
+    assert asked(answering(answer + second)).raw == b""
+
+
+def test_codings_in_two_fields_are_all_undone() -> None:
+    """`identity` first and gzip in a field of its own."""
+    twice = GZIP.replace(b"content-encoding: gzip", b"content-encoding: identity\r\ncontent-encoding: gzip")
+    assert asked(answering(twice)).body == BODY
 
 
 @pytest.mark.parametrize("at", [5, 40, len(PLAIN) - 3])

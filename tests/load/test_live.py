@@ -15,8 +15,9 @@ from tests.load import deployments as on
 from wfconform.errors import HarnessError, NotTestable, UsageError
 from wfconform.load.child import Child, start
 from wfconform.load.coordinating import WRITTEN_DOWN_EVERY_S, Output
+from wfconform.load.encoding import to_json
 from wfconform.load.job import Job
-from wfconform.load.measured import Measured
+from wfconform.load.measured import Measured, Tick
 from wfconform.load.plan import ENDLESS, SCENARIOS, Stage
 from wfconform.load.tally import Delta
 from wfconform.load.validity import invalid_reasons
@@ -163,8 +164,33 @@ def test_what_a_killed_generator_had_counted_is_told(tmp_path: Path) -> None:
     assert result.turns == result.steady_turns > 0
     assert len(result.series) == WRITTEN_DOWN_EVERY_S + 1
     assert [worker["state"] for worker in result.workers] == ["lost"]
-    assert any("was killed by signal 9: the runs that it had open were not stopped" in note for note in result.notes)
+    assert any("was killed by signal 9: runs that it had open may not have been stopped" in note for note in result.notes)
     assert invalid_reasons(result, what) == ("lost in mid-run, with its last figures: worker this process",)
+
+
+def test_no_violation_that_was_shown_is_taken_back(tmp_path: Path) -> None:
+    """Killed a moment after violations were shown: they are reported, and the series tells no more than the totals."""
+    with on.served(on.CountsAllTogether()) as base_url:
+        what = on.plan(stages=on.closed(30, 60.0))
+        with start(Job(on.target_at(base_url), what, tmp_path)) as child:
+            shown = 0
+            for tick in child.ticks():
+                shown += tick.violations
+                if tick.second == WRITTEN_DOWN_EVERY_S + 2:
+                    os.kill(child.process.pid, signal.SIGKILL)
+            result = child.result()
+    assert shown > 0
+    assert sum(result.violations.values()) >= shown
+    assert sum(tick.violations for tick in result.series) == shown
+
+
+def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
+    """What a full disk tore off is lost; the seconds before and behind it are not."""
+    job = Job(on.target_at("http://127.0.0.1:1"), on.plan("abandon", stages=on.closed(1, 1.0)), tmp_path)
+    output, line = Output(job), to_json(Tick(0, "s", "steady", 1, 1, 0, 3, 0, 0, 0, 0, 1.0, 0))
+    output.job.ticks_path.write_bytes(line + b"\n" + line[:20] + line + b"\n" + line + b"\n")
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        assert [tick.turns for tick in Child(job, process).new_ticks()] == [3, 3]
 
 
 def test_a_generator_that_fails_midway_loses_nothing(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ class Steps:
         self._job, self._run_step = job, run_step or self._live
         self._child: Child | None = None
         self._next: Child | None = None
+        self._ending: Child | None = None
         self._count = 0
         self.asked = False
 
@@ -81,7 +82,13 @@ class Steps:
         """End the search after the step that runs, and that one now."""
         self.asked = True
         if self._child is not None:
-            self._child.interrupt()
+            self._end_step(self._child)
+
+    def _end_step(self, child: Child) -> None:
+        """Have a step end in good order; once, for told twice it would leave its runs open."""
+        if self._ending is not child:
+            self._ending = child
+            child.interrupt()
 
     def _live(self, plan: Plan, until: Until) -> Measured:
         begun_s = time.monotonic()
@@ -91,7 +98,7 @@ class Steps:
             if self._job.role == "alone":  # a master has but one port
                 self._next = self._ready()
             if self.asked:  # before there was a child to tell
-                child.interrupt()
+                self._end_step(child)
             try:
                 self._follow(child, until)
                 measured = child.result()
@@ -112,7 +119,7 @@ class Steps:
             ticks.append(tick)
             if not ended and tick.phase == "steady" and until(ticks):
                 ended = True
-                child.interrupt()
+                self._end_step(child)
 
 
 @contextmanager

@@ -216,7 +216,11 @@ def _free_port() -> int:
 def _ticks_in(data: bytes) -> tuple[list[Tick], int]:
     """Return the ticks in whole lines, and how many bytes those are."""
     whole = data[: data.rfind(b"\n") + 1]
-    return [from_json(line, Tick) for line in whole.splitlines()], len(whole)
+    ticks = []
+    for line in whole.splitlines():
+        with suppress(ValueError, msgspec.MsgspecError):  # a disk that was full tears a line
+            ticks.append(from_json(line, Tick))
+    return ticks, len(whole)
 
 
 def _ended(code: int) -> str:
@@ -235,10 +239,11 @@ def _rescued(job: Job, code: int, error: HarnessError) -> Measured | None:
         return None
     for name in totals.running:
         totals.lose(name)
-    totals.note(f"the load generator {_ended(code)}: the runs that it had open were not stopped")
+    totals.note(f"the load generator {_ended(code)}: runs that it had open may not have been stopped")
     counted_s = max((worker.seconds for worker in totals.workers.values()), default=0) + 1
-    measured = totals.measured(series, duration_s=counted_s, interrupted=False)
-    return measured if code < 0 else replace(measured, failure=str(error))
+    told = [tick for tick in series if tick.second <= totals.second]
+    measured = totals.measured(told, duration_s=counted_s, interrupted=False)
+    return replace(measured, failure=str(error)) if job.error_path.exists() else measured
 
 
 def _told(job: Job, code: int) -> WfconformError:

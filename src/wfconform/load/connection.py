@@ -4,6 +4,7 @@ Nothing that may have been processed is ever sent again; a connection that was c
 byte is written. Redirects are not followed. An ordinary answer costs one system call to send, one wait, one to receive.
 """
 
+import re
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
@@ -22,6 +23,9 @@ CONNECT_SHARE = 0.9  # of the timeout
 IDLE_RACE_NS = 1_000_000_000  # a request that crosses the close of an idle connection is told so within a round trip
 RESOLVED_FOR_NS = 30_000_000_000
 KEPT_OF_A_FAILURE = 65536
+ENDING_KEPT = 16_384
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
+_TRAILED = re.compile(rb"\r\n0+(?:;[^\r\n]*)?\r\n((?:[^\r\n]+\r\n)+)\r\n\Z")
 HEAD_LIMIT = 262_144
 _BROKEN_OFF = "the peer closed the connection before the response was complete"
 READ_PLAINLY = 1024 * 1024
@@ -137,15 +141,16 @@ class Connection:
         try:
             while not reading.take(got):
                 got = stream.receive()
+            ending = reading.ending
             received_ns = self._wires.received_ns(sent_ns)
             body = reading.body()
         except (DeadlineError, OSError, HTTPParseError, TooLargeError, UndecodableError) as error:
             return self._failed(error, sent_ns, reading.seen, reading.head())
         if reading.should_close():
             self.close()
-        if head is None or head.status != 200 or head.trailers:
-            return Reply(sent_ns, received_ns, reading.head(), body)
-        return Reply(sent_ns, received_ns, head, body, first[:begins] + body)
+        if head is not None and head.status == 200 and _ends_plainly(head, reading.bytes - begins, ending):
+            return Reply(sent_ns, received_ns, head, body, first[:begins] + body)
+        return Reply(sent_ns, received_ns, reading.head(_trailers(ending)), body)
 
     def _open(self) -> Reply | None:
         """Connect; return a reply that was not sent when that fails."""
@@ -203,13 +208,27 @@ class Connection:
             self._wires.closed += 1
 
 
+def _ends_plainly(head: ResponseHead, length: int, ending: bytes) -> bool:
+    """Tell whether nothing stands behind a body: no field, no other response."""
+    if head.chunked:
+        return ending.endswith(_LAST_CHUNK)
+    return head.length is None or head.length == length
+
+
+def _trailers(ending: bytes) -> bytes:
+    """Return the lines of the fields that stand behind the last chunk, if any do."""
+    found = _TRAILED.search(ending)
+    return found[1] if found is not None else b""
+
+
 class _Reading(HTTPResponse):
     """A response that is read by the library's parser, up to the limit."""
 
     def __init__(self) -> None:
         super().__init__(method="POST")
         self.seen = b""  # what came first, for the record of a failure
-        self._bytes = 0
+        self.ending = b""  # what came last
+        self.bytes = 0
 
     def take(self, data: bytes) -> bool:
         """Take in bytes, none when the peer has closed; tell whether the response is whole.
@@ -217,8 +236,9 @@ class _Reading(HTTPResponse):
         Raises OSError when it was broken off, HTTPParseError for what is no HTTP, TooLargeError.
         """
         self.seen = self.seen or data
-        self._bytes += len(data)
-        if self._bytes > BODY_LIMIT + HEAD_LIMIT:
+        self.bytes += len(data)
+        self.ending = (self.ending + data)[-ENDING_KEPT:] if len(data) < ENDING_KEPT else data[-ENDING_KEPT:]
+        if self.bytes > BODY_LIMIT + HEAD_LIMIT:
             raise TooLargeError
         try:
             self.feed(data)
@@ -231,13 +251,14 @@ class _Reading(HTTPResponse):
             raise ConnectionResetError(_BROKEN_OFF)
         return bool(whole)
 
-    def head(self) -> ResponseHead | None:
-        """Return the head, None when it was not complete."""
+    def head(self, trailers: bytes = b"") -> ResponseHead | None:
+        """Return the head, with the fields behind the body, None when it was not complete."""
         if not self.headers_complete:
             return None
         fields = tuple((str(name).lower(), str(value)) for name, value in self.items())
         lines = [f"HTTP/1.1 {self.get_code()}", *(f"{name}: {value}" for name, value in fields)]
-        return Heads().read("\r\n".join(lines).encode("latin-1", "replace"))
+        head = "\r\n".join(lines).encode("latin-1", "replace")
+        return Heads().read(head + b"\r\n" + trailers.rstrip(b"\r\n")) or Heads().read(head)
 
     def body(self) -> bytes:
         """Return the body without its content coding; raises UndecodableError or TooLargeError."""

@@ -49,18 +49,25 @@ class Output:
         """Return what gathers a run, which is written down here as it goes on."""
 
         def write(tick: Tick) -> None:
-            self.tick(tick)
-            if tick.second % WRITTEN_DOWN_EVERY_S == 0:
-                self.totals(gathering.totals)
+            totals = gathering.totals
+            totals.second = tick.second
+            try:  # what is shown is written down before, so that no violation is ever taken back
+                if tick.violations or tick.second % WRITTEN_DOWN_EVERY_S == 0:
+                    self.totals(totals)
+                self.tick(tick)
+            except OSError as error:
+                totals.note(f"figures could not be written down meanwhile: {error.strerror or error}")
 
         gathering = Gathering(write)
         return gathering
 
     def failed(self, error: Exception, gathering: Gathering) -> None:
         """Write why there is no result, and what was counted until then."""
-        self.error(error)
-        if gathering.series:
-            self.totals(gathering.totals)
+        try:
+            if gathering.series:
+                self.totals(gathering.totals)
+        finally:
+            self.error(error)
 
     def totals(self, totals: Totals) -> None:
         """Write down what was counted so far: all that is left of a process that is killed."""
@@ -216,7 +223,7 @@ class Leading:
         """Wait until all are there; raises NotTestable when that takes too long."""
         limit_s = self._job.workers_wait_s
         until_ns = perf_counter_ns() + int(limit_s * 1e9)
-        while (there := len(self._runner.clients.all)) < self._expected and not self._interrupted:
+        while (there := len(self._there())) < self._expected and not self._interrupted:
             if perf_counter_ns() > until_ns:
                 raise NotTestable(
                     f"only {there} of {self._expected} workers came within {limit_s:g} s",
@@ -224,8 +231,12 @@ class Leading:
                 )
             gevent.sleep(LOOK_EVERY_S)
 
+    def _there(self) -> list[str]:
+        """The workers that came and are not known to be gone."""
+        return sorted(client.id for client in self._runner.clients.all if client.state != "missing")
+
     def _share_out(self) -> None:
-        ids = sorted(client.id for client in self._runner.clients.all)
+        ids = self._there()
         for id in ids:
             self._gathering.join(id)
             self._heard[id] = Heard(id)

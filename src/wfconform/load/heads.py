@@ -75,7 +75,7 @@ class ResponseHead:
     """A response's head. length: of the body, None when it must be read otherwise (chunked, until the end, coded).
 
     plain: the body is as it is sent, of that length, behind a connection that stays; json: its media type; date: in
-    epoch seconds; trailers: more fields may follow the body.
+    epoch seconds; chunked: the body comes in chunks, behind which more fields may stand.
     """
 
     status: int
@@ -84,7 +84,7 @@ class ResponseHead:
     plain: bool
     json: bool
     date: float | None
-    trailers: bool
+    chunked: bool
 
 
 class Heads:
@@ -115,7 +115,8 @@ def _parsed(head: bytes) -> ResponseHead | None:
     first_of = dict(reversed(fields))
     lengths = {value for name, value in fields if name == "content-length"}
     length = int(lengths.pop()) if len(lengths) == 1 and _is_number(*lengths) else None
-    coded = "transfer-encoding" in first_of or first_of.get("content-encoding", "identity") != "identity"
+    codings = [value.strip().lower() for name, value in fields if name == "content-encoding"]
+    coded = "transfer-encoding" in first_of or any(coding not in ("", "identity") for coding in codings)
     stays = status[1] == b"1" and "close" not in first_of.get("connection", "").lower()
     code = int(status[2])
     media_type = first_of.get("content-type", "").partition(";")[0].strip().lower()
@@ -126,7 +127,7 @@ def _parsed(head: bytes) -> ResponseHead | None:
         plain=length is not None and not coded and stays and 200 <= code < 600 and code not in (204, 304),
         json=media_type == "application/json",
         date=epoch(first_of.get("date")),
-        trailers="trailer" in first_of,
+        chunked="transfer-encoding" in first_of,
     )
 
 

@@ -40,7 +40,10 @@ class Worker:
 
 @dataclass(slots=True)
 class Totals:
-    """Counts of a whole run; latency, corrected and delays are of its steady stages, steady_s and cpu_s by process."""
+    """Counts of a whole run; latency, corrected and delays are of its steady stages, steady_s and cpu_s by process.
+
+    second: the last one of the series when they were written down.
+    """
 
     workers: dict[str, Worker] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -54,6 +57,7 @@ class Totals:
     notes: list[str] = field(default_factory=list)
     steady_s: dict[str, float] = field(default_factory=dict)
     cpu_s: dict[str, float] = field(default_factory=dict)
+    second: int = -1
 
     def add(self, name: str, delta: Delta) -> None:
         """Add what a process counted."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import hypothesis
@@ -74,16 +75,18 @@ class Enough(KeyboardInterrupt):
 def drawn(mode: Mode, seed: int, chunk: int, *, over: Callable[[], bool]) -> tuple[Case, ...]:
     """Return the cases of one chunk, fewer when `over` says so meanwhile; takes about 20 ms a case."""
     key = (mode, seed, chunk)
-    if key not in _drawn_before:
-        made, whole = _draw(mode, f"{seed}:{mode}:{chunk}", over)
-        if not whole:
-            return made
-        if len(_drawn_before) >= _CHUNKS_KEPT:
-            _drawn_before.pop(next(iter(_drawn_before)), None)
-        _drawn_before[key] = made
-    return _drawn_before[key]
+    with _drawing:
+        if key not in _drawn_before:
+            made, whole = _draw(mode, f"{seed}:{mode}:{chunk}", over)
+            if not whole:
+                return made
+            if len(_drawn_before) >= _CHUNKS_KEPT:
+                _drawn_before.pop(next(iter(_drawn_before)), None)
+            _drawn_before[key] = made
+        return _drawn_before[key]
 
 
+_drawing = Lock()  # neither Hypothesis nor schemathesis draws for two threads at once
 _CHUNKS_KEPT = 8  # for a program that checks many applications with one seed
 _drawn_before: dict[tuple[Mode, int, int], tuple[Case, ...]] = {}
 
