@@ -164,7 +164,9 @@ def test_what_a_killed_generator_had_counted_is_told(tmp_path: Path) -> None:
     assert result.turns == result.steady_turns > 0
     assert len(result.series) == WRITTEN_DOWN_EVERY_S + 1
     assert [worker["state"] for worker in result.workers] == ["lost"]
-    assert any("was killed by signal 9: runs that it had open may not have been stopped" in note for note in result.notes)
+    assert any(
+        "was killed by signal 9: runs that it had open may not have been stopped" in note for note in result.notes
+    )
     assert invalid_reasons(result, what) == ("lost in mid-run, with its last figures: worker this process",)
 
 

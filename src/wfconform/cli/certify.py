@@ -74,7 +74,11 @@ def certify(
     profile: Annotated[
         str | None,
         typer.Option(
-            "--profile", "-p", metavar="NAME|PATH", help="Level load: what is done [steady].", rich_help_panel=LOAD
+            "--profile",
+            "-p",
+            metavar="NAME|PATH",
+            help="Level load: what is done [dim](steady)[/dim].",
+            rich_help_panel=LOAD,
         ),
     ] = None,
     duration: Annotated[

@@ -20,7 +20,7 @@ def selftest(
     ] = None,
     seed: SeedOption = 1,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="How many processes [one for each processor].")
+        int | None, typer.Option("--jobs", "-j", min=1, help="How many processes; one for each processor unless told.")
     ] = None,
     json: JsonOption = None,
     markdown: MarkdownOption = None,

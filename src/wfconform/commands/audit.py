@@ -78,7 +78,9 @@ def _show(judged: Judged, recording: Recording, console: Console, redact: Redact
     whole = sum(session.from_start for session in judged.sessions)
     words = {KEPT: "NOTHING BROKEN", BROKEN: "BROKEN", NOTHING_JUDGED: "NOTHING TO JUDGE"}[code]
     sessions = _counted(len(judged.sessions), "session")
-    said = f"{words}: {len(broken)} of {sessions}, {whole} of them from their first turn"
+    musts = sum(any(catalogue()[one.id].level is Level.MUST for one in session.explained) for session in broken)
+    said = f"{words}: {musts} of {sessions} broke a MUST, {len(broken) - musts} a SHOULD alone"
+    said = f"{said}; {whole} seen from the first turn"
     console.print(Text(f"{said} (exit {code})", style="bold red" if code else "bold green"), soft_wrap=True)
 
 

@@ -37,6 +37,9 @@ from wfconform.report.text import plain
 from wfconform.target import Target
 
 LEVEL = "load"
+_WITHOUT_MARKS = (
+    "texts that are given carry no marks: whether answers are those to them (TRN-007, EVT-008) is not judged"
+)
 MASTER_PORT = 5557
 
 
@@ -112,6 +115,8 @@ def run_once(call: LoadCall, configured: Configured, plan: Plan) -> Run | int:
         *configured.notes,
         *(f"{name} is left out of the mix: not configured: {need}" for name, need in left.items()),
     ]
+    if plan.texts and target.workflows.echoes:
+        notes.append(_WITHOUT_MARKS)
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     problem = None if call.role == "worker" else asyncio.run(_first_contact(target, plan))
     if problem is not None:

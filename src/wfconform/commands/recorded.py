@@ -11,7 +11,7 @@ from wfconform.errors import UsageError
 from wfconform.report.json import Report
 
 LARGEST = 256 * 1024 * 1024  # bytes; no report comes near
-_HINT = "give a file that `wfconform check --json PATH` wrote"
+_HINT = "give a file that `wfconform check --json PATH` or `wfconform load --json PATH` wrote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +34,17 @@ def read_report(path: Path) -> RecordedReport:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint=_HINT) from None
     except (ValidationError, ValueError, RecursionError):
+        if _is_of_capacity(content):
+            raise UsageError(
+                f"{path} is a report of `wfconform capacity`: nothing compares those", hint=_HINT
+            ) from None
         raise UsageError(f"{path} is no report of this program", hint=_HINT) from None
     return RecordedReport(path, report, load if isinstance(load, dict) else {})
+
+
+def _is_of_capacity(content: bytes) -> bool:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "capacity" in found

@@ -29,6 +29,8 @@ _DRAWS, _SEED = 2000, 7
 _ERROR_FLOOR = 0.01
 _ALIKE = 2.0
 _CURVE = 60
+_NO_LIMIT = "no limit was reached, throughput grows with the sessions"
+_NOTHING = 1e-6  # of a contention
 _CONTENTION = "contention is the limit, not coherency"
 _NAMES = {"queue": "a closed queue of fixed capacity", "usl": "the Universal Scalability Law"}
 
@@ -223,13 +225,19 @@ def _explained(best: FittedModel, fits: Sequence[FittedModel]) -> str:
     """Say what limits the target, and how sure that is."""
     gap = min((found.aicc - best.aicc for found in fits if found.name != best.name), default=math.inf)
     sure = "the other law explains it as well" if gap < _ALIKE else f"AICc better by {gap:.1f}"
-    cause = _CONTENTION if best.name == "queue" else _usl_cause(best)
+    cause = _queue_cause(best) if best.name == "queue" else _usl_cause(best)
     return f"{cause}: {_NAMES[best.name]} explains the throughput (R² {best.r_squared:.3f}, {sure})"
+
+
+def _queue_cause(best: FittedModel) -> str:
+    reached = best.bears_up_to / BEARS
+    return _CONTENTION if reached >= best.parameters["knee_sessions"] else _NO_LIMIT
 
 
 def _usl_cause(best: FittedModel) -> str:
     low, _ = best.intervals["coherency"]
+    contention, _ = best.intervals["contention"]
     falls = best.parameters["peak_sessions"] < best.bears_up_to / BEARS
     if low > 0 and falls:
         return "coherency is the limit, throughput falls past its peak"
-    return _CONTENTION
+    return _CONTENTION if contention > _NOTHING else _NO_LIMIT
