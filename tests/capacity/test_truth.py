@@ -117,3 +117,10 @@ def test_a_stall_is_judged_on_corrected_latency() -> None:
     assert long
     assert all(step.turn_ms[2] > 600 for step in long)
     assert min(step.raw_ms[1] for step in long) < 100
+
+
+def test_no_limit_is_named_where_none_was_reached() -> None:
+    """A target that is never full, up to the most sessions that are allowed: its throughput grows with them."""
+    found = answered(Target(Queue(servers=100_000, service_s=0.02, exponential=False)), (), think_s=1.0)
+    assert found.model.explanation.startswith("no limit was reached")
+    assert found.saturation_turns_per_s is None

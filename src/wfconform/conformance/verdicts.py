@@ -79,7 +79,7 @@ def _why_not_tested(requirement: Requirement, explained_by: Sequence[str], targe
     if requirement.group == "AUT" and target.access.auth == "none":
         return 'auth = "none": the target wants no key'
     if requirement.shown_by(target.offers):
-        return _NEVER_SEEN.get(requirement.id, _MOVED_ON if background else "never exercised")
+        return _NEVER_SEEN.get(requirement.id, _MOVED_ON if background else "nothing that was answered put it to the test")
     lacking = min((need - target.offers for need in requirement.needs), key=len)
     words = [_OFFERS_IN_WORDS.get(name, f"the role {name}") for name in sorted(lacking)]
     return f"not configured: {', '.join(words)}"
