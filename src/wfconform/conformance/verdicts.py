@@ -79,12 +79,13 @@ def _why_not_tested(requirement: Requirement, explained_by: Sequence[str], targe
     if requirement.group == "AUT" and target.access.auth == "none":
         return 'auth = "none": the target wants no key'
     if requirement.shown_by(target.offers):
-        return _NEVER_SEEN.get(requirement.id, _MOVED_ON if background else "nothing that was answered put it to the test")
+        return _NEVER_SEEN.get(requirement.id, _MOVED_ON if background else _UNANSWERED)
     lacking = min((need - target.offers for need in requirement.needs), key=len)
     words = [_OFFERS_IN_WORDS.get(name, f"the role {name}") for name in sorted(lacking)]
     return f"not configured: {', '.join(words)}"
 
 
+_UNANSWERED = "nothing that was answered put it to the test"
 _MOVED_ON = "never certain: runs with has_background_work = true may move on by themselves"
 _NEVER_SEEN = {
     "EXE-014": "no 429 and no 503 was seen",

@@ -57,6 +57,7 @@ def _bodies(start: Mapping[str, Any], run_id: str | None) -> Iterable[bytes]:
     yield b"{%s}" % named.rstrip(b", ")
     for wrong in (b"null", b"[]", b'"start"', b"7"):
         yield b'{%s"run_input": %s}' % (named, wrong)
+    yield from (b"[%s]" % valid, json.dumps(valid.decode()).encode())
     if run_id is None:
         yield from (b"", b"[]", b'"text"', b"17", b"null", b"true", b"[{}]", b"run_input")
 
@@ -106,7 +107,13 @@ _WRONG_TYPES: tuple[dict[str, Any], ...] = (
     {"thread_to_node_inputs": {"0": {"node_run_inputs": {}}}},
     *(
         {"thread_to_node_inputs": {"0": {"node_run_inputs": [{"type": "llm", "messages": messages}]}}}
-        for messages in ("text", [{"type": "human", "content": 5}], [{"type": "human", "content": None}], [7])
+        for messages in (
+            "text",
+            [{"type": "human", "content": 5}],
+            [{"type": "human", "content": None}],
+            [{"type": "human", "content": [{"type": "text", "text": "hello"}]}],
+            [7],
+        )
     ),
 )
 

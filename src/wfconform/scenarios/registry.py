@@ -60,7 +60,7 @@ _SPECS = (
     _spec(cancelling.cancel_one_of_three, "CAN-007", alone=True),
     _spec(versions.each_version, "VER-001", "VER-002", needs=("versioned",), alone=True),
     _spec(versions.twelve_turns_on_a_version, "VER-002", needs=("versioned",)),
-    _spec(versions.active_version, "VER-004", needs=("versioned", "active"), alone=True),
+    _spec(versions.active_version, "VER-004", "VER-002", needs=("versioned", "active"), alone=True),
     _spec(turns.fresh_connections, "RUN-009", alone=True),
     _spec(turns.twelve_marked_turns, "TRN-007", "EVT-008", needs=("echo",), alone=True),
     _spec(turns.full_form, "EXE-012", alone=True),

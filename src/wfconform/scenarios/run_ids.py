@@ -29,6 +29,9 @@ def malformed(client: Client) -> Scenario:
         id[:-1],
         id + "0",
         id[:-1] + "g",
+        f" {id} ",
+        id + "\n",
+        f"{id[:8]}-{id[8:]}",
         "current",
         {"$ne": None},
         {"$gt": ""},
@@ -59,6 +62,21 @@ def foreign_workflow(client: Client) -> Scenario:
     yield session.say()
     yield session.stop(intent=intent).but(workflow_id=theirs)
     yield session.say()
+    yield from _under_the_conversation(client, intent)
+
+
+def _under_the_conversation(client: Client, intent: Refused) -> Scenario:
+    """The same the other way round: another workflow's run under the path of the conversation."""
+    mine = client.workflows.conversation
+    role = next((one for one in ("slow", "pauses") if client.workflows.id_of(one) not in (None, mine)), None)
+    if role is None:
+        return
+    session = client.session(role)
+    yield session.start()
+    if session.live:
+        yield session.say(intent=intent, expects=()).but(workflow_id=mine)
+        yield session.stop(intent=intent).but(workflow_id=mine)
+        yield session.stop()
 
 
 def overridden_in_body(client: Client) -> Scenario:

@@ -81,7 +81,7 @@ _WHOLE_TEXTS = {
     "emoji": "Grüße 👩‍👩‍👧‍👦 🏳️‍🌈 𝄞 end",
     "right-to-left": "مرحبا بالعالم שלום עולם end",
     "direction marks": "\u200fשלום\u200e \u2067مرحبا\u2069 end",
-    "quotes and backslashes": "say \"hi\", 'you', C:\\new\\table, \\u0041 and </script> & <b> end",
+    "quotes and backslashes": "say \"hi\", 'you', C:\\new\\table, \\\\host\\share, \\u0041 and </script> & <b> end",
     "line ends and tabs": "one\ntwo\r\nthree\rfour\tfive end",
     "combining marks": "e\u0301 is not \u00e9; n\u0303 is not \u00f1 end",
     "spaces inside": "two  spaces, \u00a0no-break\u00a0, \u200bzero-width\u200b end",

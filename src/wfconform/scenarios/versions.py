@@ -81,6 +81,10 @@ def active_version(client: Client) -> Scenario:
     yield session.start(intent=Valid(blames=("VER-004",)), expects=expects)
     if session.live:
         yield session.say(expects=says_version(client, active, "VER-004"))
+    kept = tuple(replace(one, roots=(*one.roots, "VER-004")) for one in says_version(client, active, "VER-002"))
+    for other in sorted(set(client.versioned.versions) - {active}):
+        if session.live:
+            yield session.say(intent=Valid(("VER-002",)), expects=kept).but(query=_version(other))
 
 
 def zero_in_the_body(client: Client) -> Scenario:
@@ -125,6 +129,7 @@ def malformed_version(client: Client) -> Scenario:
 
 def no_such_version(client: Client) -> Scenario:
     """Start on a version that does not exist, and on malformed ones."""
-    missing = max(client.versioned.versions) + 4711
-    for bad in (missing, "-1", "1.5", "abc"):
+    numbers = client.versioned.versions
+    missing = (max(numbers) + 4711, 2**32 + min(numbers))
+    for bad in (*missing, "-1", "1.5", "abc"):
         yield client.session("versioned").start(intent=Refused(("VER-003",)), expects=()).but(query=_version(bad))
