@@ -1,5 +1,6 @@
 """Defects in what is refused and how: EXE-003 to EXE-012, EXE-014."""
 
+import json
 import re
 
 from tests.servers.http import Call, RefusedError, Reply, as_json
@@ -59,6 +60,36 @@ class MalformedJsonIsEmpty(SpecServer):
             return super().decode(call)
         except RefusedError:
             return {"run_input": _NO_THREADS}
+
+
+class _Unwraps(SpecServer):
+    """A body that is no object is made one."""
+
+    def unwrap(self, body: object) -> object:
+        raise NotImplementedError
+
+    def decode(self, call: Call) -> Json:
+        try:
+            found = self.unwrap(json.loads(call.body))
+        except (ValueError, LookupError, TypeError):
+            return super().decode(call)
+        return found if isinstance(found, dict) else super().decode(call)
+
+
+@defect("EXE-005")
+class ReadsTheFirstOfAList(_Unwraps):
+    """A list of one call is read as that call."""
+
+    def unwrap(self, body: object) -> object:
+        return body[0] if isinstance(body, list) else None
+
+
+@defect("EXE-005")
+class ReadsJsonInAString(_Unwraps):
+    """A body that was encoded twice is decoded twice."""
+
+    def unwrap(self, body: object) -> object:
+        return json.loads(body) if isinstance(body, str) else None
 
 
 @defect("EXE-006")

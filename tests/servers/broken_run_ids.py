@@ -177,6 +177,49 @@ class PathNotComparedForStop(_PathForgotten):
         return ask.command == "stop"
 
 
+@defect("RUN-007")
+class TheConversationFindsAll(_PathForgotten):
+    """A run of any workflow goes on, and stops, under the conversation's path."""
+
+    def forgets(self, ask: Ask) -> bool:
+        return ask.role == "conversation"
+
+
+class _Tidies(SpecServer):
+    """A run_id is tidied before it is looked up."""
+
+    def tidy(self, run_id: str) -> str:
+        raise NotImplementedError
+
+    def read_run_id(self, body: Json) -> str | None:
+        run_id = body.get("run_id")
+        return super().read_run_id({"run_id": self.tidy(run_id) if isinstance(run_id, str) else run_id})
+
+
+@defect("RUN-006")
+class StripsRunIds(_Tidies):
+    """Blanks around a run_id are taken off."""
+
+    def tidy(self, run_id: str) -> str:
+        return run_id.strip(" ")
+
+
+@defect("RUN-006")
+class DollarMatchesRunIds(_Tidies):
+    """A line end behind a run_id is passed over, as by a pattern that ends in a dollar sign."""
+
+    def tidy(self, run_id: str) -> str:
+        return run_id.removesuffix("\n")
+
+
+@defect("RUN-006")
+class RunIdsMayHaveHyphens(_Tidies):
+    """Hyphens in a run_id are taken out, as of a UUID."""
+
+    def tidy(self, run_id: str) -> str:
+        return run_id.replace("-", "")
+
+
 @defect("RUN-008")
 class RandomRunIds(SpecServer):
     """run_ids are 24 random hex digits that begin in 2096."""

@@ -92,3 +92,11 @@ class StripsText(_Rewrites):
 
     def rewrite(self, text: str) -> str:
         return text.strip()
+
+
+@defect("EXE-013")
+class HalvesBackslashes(_Rewrites):
+    """Two backslashes come back as one."""
+
+    def rewrite(self, text: str) -> str:
+        return text.replace("\\\\", "\\")

@@ -116,6 +116,30 @@ class UnknownVersionCrashes(SpecServer):
         return super().choose_version(ask)
 
 
+@defect("VER-003")
+class VersionsAre32Bits(SpecServer):
+    """A version is cut to 32 bits."""
+
+    def choose_version(self, ask: Ask) -> int:
+        ask.version = None if ask.version is None else ask.version & 0xFFFFFFFF
+        return super().choose_version(ask)
+
+
+@defect("VER-002")
+class PinnedByTheFirstThatIsNamed(SpecServer):
+    """A run that was started without a version takes that of the first turn that names one."""
+
+    def create(self, ask: Ask) -> Run:
+        run = super().create(ask)
+        run.notes["pinned"] = ask.version is not None
+        return run
+
+    async def resume(self, run: Run, ask: Ask) -> Json:
+        if not run.notes["pinned"] and ask.version is not None and ask.version in VERSIONS:
+            run.version, run.notes["pinned"] = ask.version, True
+        return await super().resume(run, ask)
+
+
 @defect("VER-004")
 class AbsentIsZero(SpecServer):
     """Without a version, version 0 runs."""

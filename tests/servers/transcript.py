@@ -12,7 +12,7 @@ from tests.servers.model import END_TEXT, KEYS, WORKFLOWS
 
 _GOOD_ID = re.compile(r"[0-9a-f]{24}")
 _HEADERS = ("content-type", "www-authenticate", "retry-after", "location", "x-debug-auth", "x-previous-input")
-_ODD_TEXT = " \U0001f680 \u05e9\u05dc\u05d5\u05dd \"q\" 'q' <b> \\ e\u0301\r\nline\n" + "x" * 16384 + " "
+_ODD_TEXT = " \U0001f680 \u05e9\u05dc\u05d5\u05dd \"q\" 'q' <b> \\ \\\\ e\u0301\r\nline\n" + "x" * 16384 + " "
 _NESTED: Any = {}
 for _ in range(80):
     _NESTED = {"a": _NESTED}
@@ -142,9 +142,13 @@ async def _refusals(talk: Transcript) -> None:
         await talk.send(body)
     await talk.say(run_id)
     malformed: list[Any] = [{"$ne": None}, 5, True, [], "abc", "z" * 24, "e" * 24]
-    for bad in malformed:
+    for bad in (*malformed, f" {run_id} ", f"{run_id}\n", f"{run_id[:8]}-{run_id[8:]}"):
         await talk.say(bad)
     await talk.say(run_id)
+    whole = {"run_input": _input(None)}
+    for wrapped in ([whole], json.dumps(whole)):
+        await talk.send(json.dumps(wrapped).encode())
+    await talk.say(await talk.start("slow"))
     for workflow_id in (WORKFLOWS["conversation"] + "0", "word", "f" * 24):
         await talk.start(workflow_id=workflow_id)
     await talk.say(run_id, more={"workflow_run_id": other})
@@ -173,7 +177,8 @@ async def _versions(talk: Transcript) -> None:
     await talk.start("versioned", version=1)
     for version in (None, 1, 0):
         await talk.say(first, role="versioned", version=version)
-    await talk.start("versioned")
+    unnamed = await talk.start("versioned")
+    await talk.say(unnamed, role="versioned", version=0)
     await talk.send({"run_input": {**_input(None), "version_number": 0}}, role="versioned")
     for bad in ("-1", "1.5", "abc", "7", str(2**63)):
         await talk.start("versioned", version=bad)
