@@ -2,7 +2,7 @@
 
 Run it with `.venv/bin/python benchmarks/load_workers.py [--minutes 40] [--workers 4] [--database NAME]`; it exits
 as `wfconform load` does. Each answer closes its connection, so that the calls of a session go to whatever process
-takes the next one. Runs that ended 5 s ago are removed meanwhile, as platforms reap stale sessions: SecantusDB's
+takes the next one. Runs that ended 2 s ago are removed meanwhile, as platforms reap stale sessions: SecantusDB's
 findAndModify walks through whatever is there (23 ms of its processor's time at 1,500 documents, 3 ms at 20).
 """
 
@@ -29,7 +29,7 @@ from wfconform.reference.database import DATABASE, RUNS  # noqa: E402
 
 PORT, SESSIONS = 8199, 10
 ENDED = ("completed", "cancelled", "failed", "aborted_looping_risk")
-KEPT_S, PAUSE_S = 5.0, 1.0
+KEPT_S, PAUSE_S = 2.0, 0.5
 PROFILE = """
 turns = [4, 12]
 think = {{ distribution = "constant", mean_s = 0.0 }}
