@@ -156,8 +156,20 @@ def test_a_connection_closed_while_idle_is_opened_again() -> None:
         connection.close()
 
 
-def test_a_kept_connection_that_is_closed_instead_of_an_answer_is_told_so() -> None:
-    """Nobody knows whether the request was processed, and it is not sent again."""
+@pytest.mark.parametrize(
+    ("idle_s", "survived_s", "failure"),
+    [
+        (0.0, 0.0, Failure.TORN),
+        (2.0, 0.0, Failure.CLOSED_IDLE),
+        (2.0, 2.2, Failure.CLOSED_IDLE),
+        (2.0, 4.0, Failure.TORN),
+    ],
+)
+def test_a_kept_connection_that_is_closed_instead_of_an_answer_is_told_so(
+    idle_s: float, survived_s: float, failure: Failure
+) -> None:
+    """Idle for so long as a server may have patience, it crossed the close; used a moment ago, or where others
+    were idle for longer, an answer was lost. Nobody knows whether the request was processed; it is not sent again."""
 
     def serve(sock: socket.socket) -> None:
         answering(PLAIN)(sock)
@@ -166,7 +178,28 @@ def test_a_kept_connection_that_is_closed_instead_of_an_answer_is_told_so() -> N
     with peer(serve) as wires:
         connection = Connection(wires)
         connection.call(REQUEST)
-        assert connection.call(REQUEST).failure is Failure.CLOSED_IDLE
+        wires.survived_ns = int(survived_s * 1e9)
+        connection._used_ns -= int(idle_s * 1e9)
+        assert connection.call(REQUEST).failure is failure
+    crossed = failure is Failure.CLOSED_IDLE
+    assert (wires.patience_ns < 2_000_000_000) is crossed
+
+
+def test_a_target_that_closes_idle_connections_is_not_met_at_that_moment() -> None:
+    """Closed after 2 s once: a connection that was idle for nearly as long is made anew, another is used."""
+    with peer(answering(PLAIN), answering(PLAIN, PLAIN), answering(PLAIN)) as wires:
+        connection = Connection(wires)
+        assert connection.call(REQUEST).failure is None
+        sleep(0.1)  # the peer has closed it
+        connection._used_ns -= 2_000_000_000
+        assert connection.call(REQUEST).failure is None
+        assert 1_600_000_000 <= wires.patience_ns < 1_800_000_000
+        assert connection.call(REQUEST).failure is None
+        opened = wires.opened
+        connection._used_ns -= 1_900_000_000
+        assert connection.call(REQUEST).failure is None
+        assert (opened, wires.opened) == (2, 3)
+        connection.close()
 
 
 def test_silence_ends_at_the_timeout() -> None:

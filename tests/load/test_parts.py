@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -12,6 +14,7 @@ from tests.load.quickly import reply_of, shared_of
 from tests.session.shapes import EPOCH_S
 
 from wfconform.errors import UsageError
+from wfconform.load.connection import Connection, Reply
 from wfconform.load.encoding import from_json, public_target, secrets_of, target_of, to_json
 from wfconform.load.gathering import Gathering
 from wfconform.load.generator import refuse_unplayable
@@ -20,10 +23,13 @@ from wfconform.load.measured import Tick
 from wfconform.load.ordinary import exercised_ids
 from wfconform.load.pacing import arrivals, level, share_of, thinker
 from wfconform.load.plan import Distribution, Plan, Stage, Think
+from wfconform.load.playing import Playing
 from wfconform.load.tally import Delta, cell, percentile
 from wfconform.load.totals import encoded
 from wfconform.load.uniqueness import SeenIds
+from wfconform.scenarios.sessions import VISITS, Visit
 from wfconform.target import Access, Secret, Target, Versioned, Workflows
+from wfconform.wire import Failure
 
 WORKFLOW = "5eb7cf5a86d9755df3a6c593"
 RAMP = Stage("ramp", "open", "steady", 100.0, 0.0, 20.0)
@@ -209,3 +215,17 @@ def test_a_plain_answer_takes_the_quick_way() -> None:
 def test_what_the_bytes_show_is_left_to_the_ledger(body: dict[str, object] | bytes) -> None:
     """A leaked key, a foreign mark and lax JSON never take the quick way."""
     assert _quickly(KEYED, body) == 0
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome", "lost"), [(Failure.CLOSED_IDLE, "unfinished", 0), (Failure.TORN, "lost", 1)]
+)
+def test_a_session_that_crossed_an_idle_close_is_not_lost(failure: Failure, outcome: str, lost: int) -> None:
+    """Its end is unknown, which is nobody's fault; an answer that was broken off is the target's."""
+    shared = shared_of()
+    silent = SimpleNamespace(call=lambda _: Reply(1, 2, failure=failure, detail="closed"), close=lambda: None)
+    shared.borrow = lambda: cast(Connection, silent)  # type: ignore[method-assign]
+    visit = Visit(shared.client, 3, lambda: 0.0, lambda _: None, 1)
+    playing = Playing(shared, "abandon", VISITS["abandon"], visit, patience_s=1.0)
+    assert playing.play() == outcome
+    assert shared.tally.violations["LOD-002"] == lost

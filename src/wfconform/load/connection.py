@@ -21,6 +21,8 @@ BODY_LIMIT = 32 * 1024 * 1024
 CONNECT_LIMIT_S = 5.0
 CONNECT_SHARE = 0.9  # of the timeout
 IDLE_RACE_NS = 1_000_000_000  # a request that crosses the close of an idle connection is told so within a round trip
+LEAST_PATIENCE_NS = 1_000_000_000  # of a server with idle connections
+_NEAR = 0.8  # of a time: so near to it that it may be it
 RESOLVED_FOR_NS = 30_000_000_000
 KEPT_OF_A_FAILURE = 65536
 ENDING_KEPT = 16_384
@@ -30,6 +32,7 @@ HEAD_LIMIT = 262_144
 _BROKEN_OFF = "the peer closed the connection before the response was complete"
 READ_PLAINLY = 1024 * 1024
 _SECOND_NS = 1_000_000_000
+_FOR_EVER_NS = 1 << 62
 
 
 @dataclass(slots=True)
@@ -51,7 +54,11 @@ class Reply:
 
 
 class Wires:
-    """What all connections of a process share, and how many were opened and used again."""
+    """What all connections of a process share, and how many were opened and used again.
+
+    patience_ns: connections that are idle for longer are not used again, as far as is known of when the target closes
+    them; survived_ns: the longest that one was idle and still good.
+    """
 
     def __init__(self, place: Place, timeout_s: float) -> None:
         self.place, self.timeout_s = place, timeout_s
@@ -61,6 +68,15 @@ class Wires:
         self.tls = _tls_context(place) if place.tls else None
         self._resolved: tuple[Any, ...] = ()
         self._resolved_ns = 0
+        self.patience_ns = _FOR_EVER_NS
+        self.survived_ns = 0
+
+    def learn(self, idle_ns: int) -> bool:
+        """Take in that a connection was closed after so long; tell whether idle ones may be closed so."""
+        if idle_ns < LEAST_PATIENCE_NS or idle_ns < _NEAR * self.survived_ns:
+            return False
+        self.patience_ns = min(self.patience_ns, int(_NEAR * idle_ns))
+        return True
 
     def received_ns(self, sent_ns: int) -> int:
         """Return when the last piece of an answer came: when the loop saw it, if it has woken since the request."""
@@ -90,26 +106,25 @@ def _tls_context(place: Place) -> Any:
 class Connection:
     """One connection, opened when first used and again when it was closed idle; used by one caller at a time."""
 
-    __slots__ = ("_fresh", "_stream", "_wires")
+    __slots__ = ("_idle_ns", "_stream", "_used_ns", "_wires")
 
     def __init__(self, wires: Wires) -> None:
         self._wires = wires
         self._stream: Stream | None = None
-        self._fresh = True
+        self._used_ns = 0
+        self._idle_ns = 0  # before the call; 0: the connection is new
 
     def call(self, data: bytes) -> Reply:
         """Send a whole request and return what came of it within the timeout; raises nothing that a peer can cause."""
-        wires, stream = self._wires, self._stream
-        if stream is not None and stream.idle:
+        wires, stream, sent_ns = self._wires, self._stream, perf_counter_ns()
+        if stream is not None and self._is_good(stream, sent_ns):
             wires.reused += 1
-            self._fresh = False
         else:
             unsent = self._open()
             if unsent is not None:
                 return unsent
-            stream = self._stream
+            stream, sent_ns = self._stream, perf_counter_ns()
             assert stream is not None  # noqa: S101 - _open has said nothing against it
-        sent_ns = perf_counter_ns()
         wires.deadlines.add(stream, sent_ns + wires.timeout_ns)
         got = b""
         try:
@@ -122,7 +137,10 @@ class Connection:
                 while len(got) < whole and (more := stream.receive()):
                     got += more
                 if len(got) == whole:
-                    return Reply(sent_ns, wires.received_ns(sent_ns), head, got[end + 4 :], got)
+                    self._used_ns = received_ns = wires.received_ns(sent_ns)
+                    if self._idle_ns > wires.survived_ns:
+                        wires.survived_ns = self._idle_ns
+                    return Reply(sent_ns, received_ns, head, got[end + 4 :], got)
             return self._read(stream, sent_ns, got, head, end + 4)
         except (DeadlineError, OSError, HTTPParseError) as error:
             return self._failed(error, sent_ns, got)
@@ -131,6 +149,14 @@ class Connection:
             raise
         finally:
             wires.deadlines.remove(stream)
+
+    def _is_good(self, stream: Stream, now_ns: int) -> bool:
+        """Tell whether a kept connection can be used, and is not so old that the target may be about to close it."""
+        self._idle_ns = idle_ns = now_ns - self._used_ns
+        if not stream.idle:
+            self._wires.learn(idle_ns)
+            return False
+        return idle_ns <= self._wires.patience_ns
 
     def _read(self, stream: Stream, sent_ns: int, got: bytes, head: ResponseHead | None, begins: int) -> Reply:
         """Read a response that is not one plain piece: long, chunked, coded, until the end.
@@ -142,7 +168,8 @@ class Connection:
             while not reading.take(got):
                 got = stream.receive()
             ending = reading.ending
-            received_ns = self._wires.received_ns(sent_ns)
+            self._used_ns = received_ns = self._wires.received_ns(sent_ns)
+            self._wires.survived_ns = max(self._wires.survived_ns, self._idle_ns)
             body = reading.body()
         except (DeadlineError, OSError, HTTPParseError, TooLargeError, UndecodableError) as error:
             return self._failed(error, sent_ns, reading.seen, reading.head())
@@ -175,7 +202,7 @@ class Connection:
             except OSError as error:
                 detail = str(error)
             else:
-                self._stream, self._fresh = stream, True
+                self._stream, self._idle_ns = stream, 0
                 wires.opened += 1
                 return None
             finally:
@@ -196,7 +223,7 @@ class Connection:
             failure = Failure.UNDECODABLE
         elif isinstance(error, HTTPParseError):
             failure = Failure.NOT_HTTP
-        elif not got and not self._fresh and now - sent_ns < IDLE_RACE_NS:
+        elif not got and now - sent_ns < IDLE_RACE_NS and self._idle_ns and self._wires.learn(self._idle_ns):
             failure = Failure.CLOSED_IDLE
         return Reply(sent_ns, now, head, got[:KEPT_OF_A_FAILURE], failure=failure, detail=detail)
 

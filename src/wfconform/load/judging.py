@@ -27,7 +27,7 @@ from wfconform.session import (
     Unreadable,
     Valid,
 )
-from wfconform.wire import Exchange, observe, reply_to
+from wfconform.wire import Exchange, Failure, observe, reply_to
 
 if TYPE_CHECKING:
     from wfconform.load.playing import Playing
@@ -47,13 +47,14 @@ class Judged:
 class Judging:
     """Judges the exchanges of one session. strangers: runs that the ledger knows only from its answers."""
 
-    __slots__ = ("_lost", "_misplayed", "_playing", "_shared", "strangers")
+    __slots__ = ("_crossed", "_lost", "_misplayed", "_playing", "_shared", "strangers")
 
     def __init__(self, shared: Shared, playing: "Playing") -> None:
         self._shared, self._playing = shared, playing
         self.strangers: list[str | None] = []
         self._lost = False
         self._misplayed = False
+        self._crossed = False
 
     def take(self, sends: Sequence[Send], exchanges: Sequence[Exchange]) -> Judged:
         """Take in what was sent together, and tell whether the session goes on."""
@@ -90,8 +91,11 @@ class Judging:
         return not isinstance(reply, Indeterminate | NotProcessed | NotSent | Unreadable)
 
     def lost(self, why: str) -> str:
-        """LOD-002: the session does not reach its end; not held against a target whose role was misdeclared."""
-        if self._misplayed:
+        """LOD-002: the session does not reach its end.
+
+        Not held against a target whose role was misdeclared, or that closed an idle connection as a request left.
+        """
+        if self._misplayed or self._crossed:
             return "unfinished"
         if not self._lost:
             self._lost = True
@@ -156,6 +160,7 @@ class Judging:
         tally, intent = self._shared.tally, exchange.request.intent
         match reply:
             case NotSent() | Indeterminate() | Unreadable():
+                self._crossed |= exchange.failure is Failure.CLOSED_IDLE
                 tally.counts["failed"] += 1
                 tally.failures[_named(exchange)] += 1
                 if exchange.status is not None or not isinstance(reply, NotSent):
