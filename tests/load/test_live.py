@@ -247,7 +247,7 @@ def test_slots_of_one_session_each_hold_so_many_runs_and_think_after_every_turn(
         what = on.plan("abandon", stages=on.closed(6, 2.0), think_s=0.1, one_each=True)
         result = on.measured(on.target_at(base_url), replace(what, turns=turns), tmp_path)
         told = on.counts(base_url)
-    assert 40 <= result.turns / 2.0 <= 66
+    assert 40 <= result.turns / 2.0 <= 76  # 60 in the mean, and what chance adds: pauses are drawn
     assert runs.most_open == 6
     assert (told["open"], result.left_open, result.violations) == (0, 0, {})
     assert (told["sessions"] == 6) is (turns == ENDLESS)
