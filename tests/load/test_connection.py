@@ -100,6 +100,14 @@ def test_fields_behind_a_body_are_looked_at_whole(announced: bytes, fields: byte
     assert set(told) == {tuple(line.decode().split(": ")) for line in fields.splitlines()}
 
 
+def test_a_body_that_looks_like_trailers_is_a_body() -> None:
+    """Only behind chunks stand fields."""
+    body = b"odd\r\n0\r\nx-late: 1\r\n\r\n"
+    reply = asked(answering(b"HTTP/1.1 500 Oh\r\ncontent-type: text/plain\r\n\r\n" + body))
+    assert reply.head is not None
+    assert (reply.body, "x-late" in dict(reply.head.fields)) == (body, False)
+
+
 @pytest.mark.parametrize("answer", [CHUNKED, GZIP, PLAIN])
 @pytest.mark.parametrize("second", [b"HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n", b"HTTP/1.1 204 No\r\n\r\n"])
 def test_a_second_response_at_once_is_not_passed_over(answer: bytes, second: bytes) -> None:

@@ -177,7 +177,8 @@ class Connection:
             self.close()
         if head is not None and head.status == 200 and _ends_plainly(head, reading.bytes - begins, ending):
             return Reply(sent_ns, received_ns, head, body, first[:begins] + body)
-        return Reply(sent_ns, received_ns, reading.head(_trailers(ending)), body)
+        behind = _trailers(ending) if head is not None and head.chunked else b""
+        return Reply(sent_ns, received_ns, reading.head(behind), body)
 
     def _open(self) -> Reply | None:
         """Connect; return a reply that was not sent when that fails."""
