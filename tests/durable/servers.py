@@ -1,8 +1,8 @@
 """Database servers for the tests: real processes on loopback ports that the real driver talks to.
 
-They are packages that speak MongoDB's wire protocol, each in an environment of its own (`make databases`), so they are
-never imported here; and a mongod, where WFCONFORM_TEST_MONGO_URL names one. What is not there is skipped, with the
-reason.
+A mongod (that of a package, or the one that WFCONFORM_TEST_MONGO_URL names), and packages that speak MongoDB's wire
+protocol, each in a place of its own (`make databases`), so they are never imported here. What is not there is skipped,
+with the reason.
 """
 
 import os
@@ -11,10 +11,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = Path(os.environ.get("WFCONFORM_TEST_DATABASES", ROOT / ".venv" / "databases"))
@@ -32,24 +35,34 @@ async def main():
 
 asyncio.run(main())
 """
+_REPLICA_SET = "wfconform"
 COMMANDS = {
     "mongoeco": ("bin/python", "-c", _MONGOECO, "{directory}", "{port}"),
     "secantusdb": (
         *("bin/secantusd-py", "--host", "127.0.0.1", "--port", "{port}"),
         *("--storage-path", "{directory}", "--log-level", "ERROR"),
     ),
+    "mongod": (
+        *("fiftyone/db/bin/mongod", "--bind_ip", "127.0.0.1", "--port", "{port}", "--dbpath", "{directory}"),
+        *("--replSet", _REPLICA_SET, "--quiet"),
+    ),
 }
 # What makes a server write its journal before it answers; without it a killed one may have forgotten answered writes.
 SYNCHRONOUS = {"secantusdb": ("--sync-on-commit",)}
 # What makes a server ask for a user and a password.
-GUARDED = {"secantusdb": ("--auth",)}
-NAMES = (*COMMANDS, "mongod")
+GUARDED = {"secantusdb": ("--auth",), "mongod": ("--keyFile", "{directory}/../key")}
+NAMES = tuple(COMMANDS)
+
+
+def elsewhere(name: str) -> str:
+    """Return the URL of a server that is not ours to start, "" when there is none."""
+    return os.environ.get("WFCONFORM_TEST_MONGO_URL", "") if name == "mongod" else ""
 
 
 def missing(name: str) -> str:
     """Return why a server cannot be had, "" when it can."""
-    if name == "mongod":
-        return "" if os.environ.get("WFCONFORM_TEST_MONGO_URL") else "WFCONFORM_TEST_MONGO_URL names no mongod"
+    if elsewhere(name):
+        return ""
     there = (ENVIRONMENTS / name / COMMANDS[name][0]).exists()
     return "" if there else f"{name} is not installed in {ENVIRONMENTS} (`make databases` tries to)"
 
@@ -74,22 +87,19 @@ class Server:
     @property
     def url(self) -> str:
         """Where it is."""
-        return os.environ.get("WFCONFORM_TEST_MONGO_URL", "") if self.name == "mongod" else self._own_url
-
-    @property
-    def _own_url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true&{_TIMEOUTS}"
+        return elsewhere(self.name) or f"mongodb://127.0.0.1:{self.port}/?directConnection=true&{_TIMEOUTS}"
 
     def start(self) -> None:
         """Start it, or start it again on the same data and port, and wait until it takes connections."""
-        if self.name == "mongod":
+        if elsewhere(self.name):
             return
         program, *arguments = COMMANDS[self.name]
+        arguments += SYNCHRONOUS.get(self.name, ()) if self.synchronous else ()
+        arguments += GUARDED[self.name] if self.guarded else ()
         filled = [
             one.replace("{directory}", str(self.directory)).replace("{port}", str(self.port)) for one in arguments
         ]
-        filled += SYNCHRONOUS.get(self.name, ()) if self.synchronous else ()
-        filled += GUARDED[self.name] if self.guarded else ()
+        self._write_key()
         with (self.directory.parent / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [str(ENVIRONMENTS / self.name / program), *filled], stdout=log, stderr=log, cwd=self.directory
@@ -98,11 +108,31 @@ class Server:
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
+                break
             except OSError:
                 if time.monotonic() > deadline_s or self.process.poll() is not None:
                     raise AssertionError(f"{self.name} did not start") from None
                 time.sleep(0.05)
+        if self.name == "mongod":
+            self._wait_for_a_primary(deadline_s)
+
+    def _wait_for_a_primary(self, deadline_s: float) -> None:
+        """Make it a replica set of one when it is none yet, and wait until that one is elected."""
+        with MongoClient[dict[str, object]](self.url) as client:
+            while not client.admin.command("hello")["isWritablePrimary"]:
+                with suppress(OperationFailure):  # it is one already
+                    members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
+                    client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
+                if time.monotonic() > deadline_s:
+                    raise AssertionError("mongod elected nobody")
+                time.sleep(0.05)
+
+    def _write_key(self) -> None:
+        """Write what members of a guarded replica set know each other by, readable by its owner alone."""
+        path = self.directory.parent / "key"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text("a key of this test alone".replace(" ", ""), encoding="ascii")
 
     def kill(self) -> None:
         """End it without a warning."""

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from bson import ObjectId
 from pymongo import MongoClient
-from tests.durable.servers import GUARDED, Server, missing
+from tests.durable.servers import GUARDED, Server, elsewhere, missing
 from typer.testing import CliRunner
 
 from wfconform.cli.commands import app
@@ -22,12 +22,14 @@ RUN = ObjectId()
 LOOKER, NOBODY, STRANGER = "looker:may-look@", "", "looker:wr0ng@"
 
 
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[Server]:
+@pytest.fixture(scope="module", params=GUARDED)
+def guarded(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server with one record, and a user who may `find` in its collection and nothing else."""
-    name = next(iter(GUARDED))
+    name = request.param
     if missing(name):
         pytest.skip(missing(name))
+    if elsewhere(name):
+        pytest.skip("a mongod that runs elsewhere is not guarded")
     with TemporaryDirectory(prefix="wfconform-guarded-") as directory:
         data = Path(directory) / "data"
         data.mkdir()

@@ -57,8 +57,12 @@ class Collection(Protocol):
         """Return a document or None; without: a field to leave out."""
         ...
 
-    async def update_one(self, filter: Document, update: Document) -> bool:
-        """Change a document by $set and $push; False when none matches; raises TooLarge."""
+    async def update_one(self, filter: Document, update: Document, *, shows: Document | None = None) -> bool:
+        """Change a document by $set and $push; False when none matches; raises TooLarge.
+
+        shows: a filter that the document fits once the update was carried out, and never without; with it, updates may
+        be sent together.
+        """
         ...
 
     async def claim_one(self, filter: Document, update: Document, *, without: str) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ class EmbeddedCollection:
             document = self._matching(filter)
             return None if document is None else _copy(document, without)
 
-    async def update_one(self, filter: Document, update: Document) -> bool:
+    async def update_one(self, filter: Document, update: Document, *, shows: Document | None = None) -> bool:  # noqa: ARG002 - there is nobody to send it to
         """Change the document that matches by $set and $push."""
         with self._lock:
             return self._updated(filter, update) is not None

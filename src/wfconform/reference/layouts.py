@@ -27,9 +27,10 @@ class Reformed:
         """Return a document or None."""
         return self._back(await self._inner.find_one(self._write(dict(filter)), without=without))
 
-    async def update_one(self, filter: Document, update: Document) -> bool:
+    async def update_one(self, filter: Document, update: Document, *, shows: Document | None = None) -> bool:
         """Change a document."""
-        return await self._inner.update_one(self._write(dict(filter)), self._update(update))
+        shown = None if shows is None else self._write(dict(shows))
+        return await self._inner.update_one(self._write(dict(filter)), self._update(update), shows=shown)
 
     async def claim_one(self, filter: Document, update: Document, *, without: str) -> Fields | None:
         """Change a document and return it as it is then."""

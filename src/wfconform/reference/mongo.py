@@ -36,6 +36,7 @@ from wfconform.reference.database import (
     TooLarge,
     Unanswered,
 )
+from wfconform.reference.grouped import Grouped
 from wfconform.reference.records import Page
 
 SELECTION_TIMEOUT_MS = 1_500
@@ -136,6 +137,7 @@ class MongoCollection:
     def __init__(self, database: MongoDatabase, name: str) -> None:
         self._database = database
         self._name = name
+        self._grouped = Grouped(self._reached)
 
     async def insert_one(self, document: Document) -> None:
         """Add a document."""
@@ -147,8 +149,11 @@ class MongoCollection:
         async with self._told() as collection:
             return await collection.find_one(dict(filter), {without: 0} if without else None)
 
-    async def update_one(self, filter: Document, update: Document) -> bool:
+    async def update_one(self, filter: Document, update: Document, *, shows: Document | None = None) -> bool:
         """Change a document."""
+        if shows is not None:
+            async with told():
+                return await self._grouped.update_one(filter, update, shows=shows)
         async with self._told() as collection:
             result = await collection.update_one(dict(filter), dict(update))
             return result.matched_count == 1

@@ -12,6 +12,8 @@ from wfconform.reference.parts import Parts, together
 from wfconform.reference.store import RunStore
 from wfconform.reference.variants import VARIANTS
 
+RECALLED = 4096  # runs, of a few KiB each
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -30,5 +32,6 @@ class Recipe:
         parts = Parts(keys=self.keys)
         if self.mongo_url is not None:
             database = MongoDatabase(self.mongo_url)
-            parts = Parts(keys=self.keys, store=RunStore(database.runs), definitions=Definitions(database.workflows))
+            store = RunStore(database.runs, recalls=RECALLED)
+            parts = Parts(keys=self.keys, store=store, definitions=Definitions(database.workflows))
         return together(*(by_name[name] for name in self.changes))(parts).build()

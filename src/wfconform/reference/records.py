@@ -74,17 +74,24 @@ class Page:
 
 
 def fields_of(record: Record) -> dict[str, Any]:
-    """Return what a turn may change of the record, and what it never does, as fields of the document."""
+    """Return the record as fields of the document, without its `_id`."""
     return {
         "workflow_id": record.workflow_id,
         "version_number": record.version_number,
         "tenant": record.tenant,
+        "created_at": record.created_at,
+        **moving_fields_of(record),
+    }
+
+
+def moving_fields_of(record: Record) -> dict[str, Any]:
+    """Return the fields that turns and commands change."""
+    return {
         "status": record.status.value,
         "turn_number": record.turn_number,
         "revision": record.revision,
         "state": record.state,
         "events": record.events,
-        "created_at": record.created_at,
         "updated_at": record.updated_at,
     }
 

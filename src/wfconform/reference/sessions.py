@@ -91,7 +91,8 @@ class Sessions:
         if asked.call.command == "stop":
             return await self._stop(asked, asked.call.run_id)
         async with self._lane(asked.call.run_id) as lane:
-            return await self._under_claim(asked, asked.call.run_id, lane)
+            answer = await self._at_once(asked, asked.call.run_id)
+            return answer or await self._under_claim(asked, asked.call.run_id, lane)
 
     async def _first_turn(self, asked: Asked) -> bytes:
         workflow = await self._workflow(asked, asked.version)
@@ -116,6 +117,24 @@ class Sessions:
         await self._store.insert(record, _pair(record, asked.call, turn, token=""))
         return _answer(record, error=turn.error, hint=turn.hint)
 
+    async def _at_once(self, asked: Asked, run_id: ObjectId) -> bytes | None:
+        """Run a turn that takes no time on a run that is recalled; None: nothing was done, it takes a claim."""
+        record = self._store.recall(run_id)
+        if record is None or (record.tenant, record.workflow_id) != (asked.tenant, asked.workflow_id):
+            return None
+        workflow = await self._workflow(asked, record.version_number)
+        if workflow is None or asked.call.command == "pause":
+            return None
+        state, claim = _decode_state(record.state), self._claim(ObjectId().binary.hex())
+        turn = self._begun(workflow, state, asked.call)
+        if next(turn.run(), None) is not None:
+            return None
+        done = self._next(record, turn.status, turn.log.events, state, turns=1)
+        pair = _pair(done, asked.call, turn, token=claim.token)
+        if not await self._store.finish_at_once(done, revision=record.revision, claim=claim, turn=pair):
+            return None
+        return _answer(done, error=turn.error, hint=turn.hint)
+
     async def _under_claim(self, asked: Asked, run_id: ObjectId, lane: _Lane) -> bytes:
         """Run a turn or a pause while no other process can, and give the claim up whatever happens."""
         lane.token, lane.stopped = ObjectId().binary.hex(), False
@@ -133,7 +152,7 @@ class Sessions:
         """Claim the run's next turn; wait while another process has it, or until its claim has ended."""
         pause_s, waited_s = CLAIM_POLL_S, 0.0
         while True:
-            claim = self._claim(lane)
+            claim = self._claim(lane.token)
             record = await self._store.claim(run_id, claim, tenant=asked.tenant, workflow_id=asked.workflow_id)
             if record is not None:
                 lane.until = claim.until
@@ -145,9 +164,9 @@ class Sessions:
             waited_s += pause_s
             pause_s = min(pause_s * 2, _LONGEST_POLL_S)
 
-    def _claim(self, lane: _Lane) -> Claim:
+    def _claim(self, token: str) -> Claim:
         now = self._clock()
-        return Claim(lane.token, now, now + CLAIM_S)
+        return Claim(token, now, now + CLAIM_S)
 
     async def _later_turn(self, asked: Asked, record: Record, lane: _Lane) -> bytes:
         workflow = await self._workflow(asked, record.version_number)
@@ -213,14 +232,17 @@ class Sessions:
     async def _run(
         self, workflow: Workflow, state: State, call: Call, lane: _Lane, *, run_id: ObjectId | None = None
     ) -> Turn:
-        state.dynamic.update(call.dynamic)
-        state.runtime.update(call.runtime)
-        turn = self._turn(workflow, state, self._log(last_us=state.last_us), text=call.text)
+        turn = self._begun(workflow, state, call)
         for seconds in turn.run():
             await self._wait(seconds, lane, run_id)
             if lane.stopped:
                 break
         return turn
+
+    def _begun(self, workflow: Workflow, state: State, call: Call) -> Turn:
+        state.dynamic.update(call.dynamic)
+        state.runtime.update(call.runtime)
+        return self._turn(workflow, state, self._log(last_us=state.last_us), text=call.text)
 
     async def _wait(self, seconds: float, lane: _Lane, run_id: ObjectId | None) -> None:
         """Let a node's time pass, and keep the claim meanwhile; a claim that is gone stops the turn."""
@@ -229,7 +251,7 @@ class Sessions:
             await self._sleep(step_s)
             seconds -= step_s
             if run_id is not None and not lane.stopped and lane.until - self._clock() < CLAIM_S / 2:
-                claim = self._claim(lane)
+                claim = self._claim(lane.token)
                 lane.until = claim.until
                 lane.stopped = not await self._store.renew(run_id, claim)
 

@@ -4,6 +4,8 @@ Processes share a database without knowing of each other:
 - a turn is **claimed** before it runs: in one step, where nobody else holds a claim that is still good. A claim has an
   end, so what a crashed process held is free again after that; while a turn runs, its claim is made longer;
 - a turn is **finished** only under its own claim and on the revision that it started from, so two can never both count;
+- a turn that takes no time, on a run that this process **recalls** as it wrote it last, is claimed and finished in one
+  step, if nobody has moved the run on since and nobody holds a claim on it;
 - a **stop** names the revision alone: it wins over a turn in flight, whose claim ends with it.
 
 When the database does not answer, what became of a write is found out before anybody is told: see `_settle`.
@@ -21,6 +23,7 @@ from wfconform.reference.database import (
     DATABASE,
     RUNS,
     Collection,
+    Document,
     Duplicate,
     NotReached,
     Unanswered,
@@ -35,14 +38,38 @@ from wfconform.reference.records import (
     Record,
     TurnPair,
     fields_of,
+    moving_fields_of,
     pair_document,
     record_of,
 )
+from wfconform.reference.status import TERMINAL
 
 PATIENCE_S = 6.0  # how long the outcome of a write is asked for
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 0.5
 Sleep = Callable[[float], Awaitable[None]]
+Prevent = Callable[[], Awaitable[bool]]
+
+
+class _Recalled:
+    """The runs that this process wrote last and that may go on, as they were then; the oldest make room."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._records: dict[ObjectId, Record] = {}
+
+    def get(self, id: ObjectId) -> Record | None:
+        return self._records.get(id)
+
+    def put(self, record: Record) -> None:
+        self.drop(record.id)
+        if self._most and record.status not in TERMINAL:
+            if len(self._records) >= self._most:
+                del self._records[next(iter(self._records))]
+            self._records[record.id] = record
+
+    def drop(self, id: ObjectId) -> None:
+        self._records.pop(id, None)
 
 
 class RunStore:
@@ -50,12 +77,16 @@ class RunStore:
 
     Every operation may raise NotReached: it was not done, or may simply be done again. `insert` and `finish` may raise
     Unanswered when even after `patience_s` nobody can say what became of the write; what writes may raise TooLarge.
+    recalls: how many runs are remembered as they were written, for databases that it costs something to ask.
     """
 
-    def __init__(self, runs: Collection, *, patience_s: float = PATIENCE_S, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, runs: Collection, *, patience_s: float = PATIENCE_S, sleep: Sleep = asyncio.sleep, recalls: int = 0
+    ) -> None:
         self.runs = runs
         self._patience_s = patience_s
         self._sleep = sleep
+        self._recalled = _Recalled(recalls)
 
     async def insert(self, record: Record, turn: TurnPair | None = None) -> None:
         """Add a new run; sent again until it is known to be there: its `_id` is its own, so it is made once."""
@@ -65,7 +96,8 @@ class RunStore:
         waits = _waits(self._patience_s)
         while True:
             try:
-                return await self.runs.insert_one(dict(document))
+                await self.runs.insert_one(dict(document))
+                return self._recalled.put(record)
             except Duplicate:
                 return None
             except (NotReached, Unanswered) as error:
@@ -76,6 +108,10 @@ class RunStore:
                 if wait_s is None:
                     raise Unanswered("nobody can say whether the run was made") from error
                 await self._sleep(wait_s)
+
+    def recall(self, id: ObjectId) -> Record | None:
+        """Return a run as this process wrote it last; others may have moved it on since."""
+        return self._recalled.get(id)
 
     async def find(self, id: ObjectId) -> Record | None:
         """Return a run, or None."""
@@ -115,19 +151,22 @@ class RunStore:
         NotReached for what is certain not to have been written, ever.
         """
         held = {"_id": record.id, "revision": revision, "claim": token}
-        update: dict[str, Any] = {"$set": {**fields_of(record), **FREE}}
-        if turn is not None:
-            update["$push"] = {"turns": {"$each": [pair_document(turn)], "$slice": -TURNS_KEPT}}
-        try:
-            return await self.runs.update_one(held, update)
-        except Unanswered:
-            return await self._settle(record.id, token)
+        return await self._moved_on(held, record, turn, token, lambda: self._give_up(record.id, token))
+
+    async def finish_at_once(self, record: Record, *, revision: int, claim: Claim, turn: TurnPair) -> bool:
+        """Claim a run's next turn and finish it in one step; False when the run has moved on, or another has the claim.
+
+        When the database does not answer: as `finish`.
+        """
+        free = {"_id": record.id, "revision": revision, "claimed_until": {"$lt": claim.now}}
+        return await self._moved_on(free, record, turn, claim.token, lambda: self._outdate(record.id, revision))
 
     async def replace(self, record: Record, *, revision: int) -> bool:
         """Move a run on whoever holds a claim, which ends with it; False when somebody else was first."""
         expected = {"_id": record.id, "revision": revision}
+        self._recalled.drop(record.id)
         async with _harmless():  # who asks for it again is told the same
-            return await self.runs.update_one(expected, {"$set": {**fields_of(record), **FREE}})
+            return await self.runs.update_one(expected, {"$set": {**moving_fields_of(record), **FREE}})
 
     async def history(self, id: ObjectId, *, tenant: str) -> dict[str, Any] | None:
         """Return a whole document, with its turns."""
@@ -139,21 +178,50 @@ class RunStore:
         async with _harmless():
             return await self.runs.page(filter, skip=skip, limit=limit)
 
+    async def _moved_on(
+        self, filter: Document, record: Record, turn: TurnPair | None, token: str, prevent: Prevent
+    ) -> bool:
+        """Move a run on where the filter still holds. prevent: makes sure that it cannot any more; False: too late."""
+        update: dict[str, Any] = {"$set": {**moving_fields_of(record), **FREE}}
+        written = {"_id": record.id, "turns.claim": token}
+        if turn is not None:
+            update["$push"] = {"turns": {"$each": [pair_document(turn)], "$slice": -TURNS_KEPT}}
+        self._recalled.drop(record.id)
+        try:
+            done = await self.runs.update_one(filter, update, shows=None if turn is None else written)
+        except Unanswered:
+            done = await self._settle(written, prevent)
+        if done:
+            self._recalled.put(record)
+        return done
+
     async def _give_up(self, id: ObjectId, token: str) -> bool:
         """Return whether the claim was held; then nothing can be written under it any more."""
         return await self.runs.update_one({"_id": id, "claim": token}, {"$set": dict(FREE)})
 
-    async def _settle(self, id: ObjectId, token: str) -> bool:
+    async def _outdate(self, id: ObjectId, revision: int) -> bool:
+        """Return whether a free run was still at the revision; then nothing can be written on that any more.
+
+        Raises Unanswered while another has the claim: it may yet give it up, and the revision is as good as before.
+        """
+        free = {"_id": id, "revision": revision, "claim": ""}
+        if await self.runs.update_one(free, {"$set": {"revision": revision + 1}}):
+            return True
+        if await self.runs.find_one({"_id": id, "revision": revision}, without="turns") is not None:
+            raise Unanswered("another has the claim")
+        return False
+
+    async def _settle(self, written: Document, prevent: Prevent) -> bool:
         """Find out what became of a write that was not answered.
 
-        The claim is given up first: where that succeeds the write was not carried out, and cannot be any more. Where
-        the claim is not held any more, the turn's own entry tells whether the write was it that ended it.
+        It is prevented first: where that succeeds the write was not carried out, and cannot be any more. Where it is
+        too late for that, the turn's own entry tells whether the write was what came before.
         """
         for wait_s in _waits(self._patience_s):
             try:
-                if await self._give_up(id, token):
+                if await prevent():
                     raise Withdrawn("the write did not arrive, and cannot any more")
-                return await self.runs.find_one({"_id": id, "turns.claim": token}, without="turns") is not None
+                return await self.runs.find_one(written, without="turns") is not None
             except Withdrawn:
                 raise
             except (NotReached, Unanswered):

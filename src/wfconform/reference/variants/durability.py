@@ -46,9 +46,9 @@ class _Late(Reformed):
         await self._inner.insert_one({**self._write(dict(document)), "status": "started"})
         self._follow(document["_id"], document["status"])
 
-    async def update_one(self, filter: Document, update: Document) -> bool:
+    async def update_one(self, filter: Document, update: Document, *, shows: Document | None = None) -> bool:
         """Change a document."""
-        changed = await super().update_one(filter, update)
+        changed = await super().update_one(filter, update, shows=shows)
         if changed and "status" in update.get("$set", {}):
             self._follow(filter["_id"], update["$set"]["status"])
         return changed
