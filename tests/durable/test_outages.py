@@ -5,6 +5,7 @@ Over a database whose answers, or requests, are lost where a test says so.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import mongomock
@@ -36,6 +37,7 @@ class Flaky:
         self._inner = inner
         self.lose: dict[str, list[str]] = {}
         self.late: list[Callable[[], Awaitable[Any]]] = []
+        self.meanwhile: Callable[[], Awaitable[Any]] | None = None  # happens before a lost answer is missed
 
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._inner, name)
@@ -52,6 +54,9 @@ class Flaky:
                 raise Unanswered("connection reset")
             result = await operation(*arguments, **named)
             if lost == "answer":
+                happens, self.meanwhile = self.meanwhile, None
+                if happens is not None:
+                    await happens()
                 raise Unanswered("connection reset")
             return result
 
@@ -59,13 +64,15 @@ class Flaky:
 
 
 class Outage(Deployment):
-    """The reference over a database that can be made to lose things."""
+    """The reference over a database that can be made to lose things; recalls: runs that it knows without asking."""
+
+    recalls = 0
 
     def __post_init__(self) -> None:
         self.flaky = Flaky(embedded_collection(self.mongo, RUNS))
         collection: Any = self.flaky
         self.app = create_app(
-            store=RunStore(collection, sleep=_at_once),
+            store=RunStore(collection, sleep=_at_once, recalls=self.recalls),
             workflows=shipped_workflows(),
             definitions=Definitions(collection),
             keys=self.keys,
@@ -74,9 +81,16 @@ class Outage(Deployment):
         )
 
 
-@pytest.fixture
-def outage() -> Outage:
-    return Outage()
+class Recalling(Outage):
+    """Where a turn that takes no time is one write."""
+
+    recalls = 9
+
+
+@pytest.fixture(params=[Outage, Recalling])
+def outage(request: pytest.FixtureRequest) -> Outage:
+    made: Outage = request.param()
+    return made
 
 
 @pytest.fixture
@@ -150,8 +164,9 @@ async def test_a_stop_whose_answer_is_lost_may_be_sent_again(outage: Outage) -> 
     assert ((await outage.stop(run))["status"], (await outage.say(run, "hi")).code) == ("cancelled", 409)
 
 
-async def test_a_claim_whose_answer_is_lost_blocks_nobody(outage: Outage) -> None:
+async def test_a_claim_whose_answer_is_lost_blocks_nobody() -> None:
     """It is given up at once, as far as the database can be reached."""
+    outage = Outage()
     run = await outage.start()
     outage.flaky.lose = {"claim_one": ["answer"]}
     assert _is_unavailable(await outage.say(run, "hi"))
@@ -175,6 +190,41 @@ async def test_a_settled_turn_is_told_from_another_ones() -> None:
     await store.claim(record.id, Claim("theirs", 3.0, 9.0), tenant="first", workflow_id=record.workflow_id)
     flaky.lose = {"update_one": ["late"]}
     assert not await store.finish(record, revision=1, token="mine", turn=a_turn(2, token="mine"))
+
+
+async def test_what_was_to_be_finished_at_once_is_settled_after_anothers_claim() -> None:
+    """While the other may yet give its claim up, the write may yet arrive: nothing is said until that is certain."""
+    flaky: Any = Flaky(embedded_collection(mongomock.MongoClient(), RUNS))
+    record = a_record()
+
+    async def given_up(_: float) -> None:
+        await other.release(record.id, "theirs")
+
+    store, other = RunStore(flaky, sleep=given_up), RunStore(flaky)
+    await store.insert(record)
+    theirs = Claim("theirs", 3.0, 9.0)
+    flaky.lose = {"update_one": ["late"]}
+    await other.claim(record.id, theirs, tenant="first", workflow_id=record.workflow_id)
+    with pytest.raises(NotReached):
+        await store.finish_at_once(record, revision=1, claim=Claim("mine", 10.0, 20.0), turn=a_turn(2, token="mine"))
+    assert await flaky.late[0]() is False
+
+
+async def test_what_was_finished_at_once_is_known_behind_a_later_turn() -> None:
+    """The answer is lost, and another process moves the run on before anybody asks: it was carried out all the same."""
+    flaky: Any = Flaky(embedded_collection(mongomock.MongoClient(), RUNS))
+    store, record = RunStore(flaky, sleep=_at_once), a_record()
+    await store.insert(record)
+    done, claim = replace(record, turn_number=2, revision=2), Claim("mine", 1.0, 2.0)
+
+    async def moved_on() -> bool:
+        return await store.replace(replace(done, turn_number=3, revision=3), revision=2)
+
+    flaky.lose, flaky.meanwhile = {"update_one": ["answer"]}, moved_on
+    assert await store.finish_at_once(done, revision=1, claim=claim, turn=a_turn(2, token="mine"))
+    flaky.lose = {"update_one": ["late"]}
+    another = replace(claim, token="another")
+    assert not await store.finish_at_once(done, revision=1, claim=another, turn=a_turn(2, token="another"))
 
 
 @pytest.mark.parametrize("url", ["http://db", "mongodb://user:p%@db", "mongodb://", "mongodb://user:se:cret@db"])
@@ -205,7 +255,7 @@ async def test_a_real_server_may_go_and_come_back(server: Server) -> None:
     database = MongoDatabase(server.url, name="wfconform_outage")
     deployment = Deployment()
     deployment.app = create_app(
-        store=RunStore(database.runs, patience_s=0.1),
+        store=RunStore(database.runs, patience_s=0.1, recalls=9),
         workflows=shipped_workflows(),
         definitions=Definitions(database.workflows),
         keys={KEY: "first"},

@@ -1,14 +1,21 @@
 """What a store of runs promises, on every database alike."""
 
 import asyncio
+import uuid
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from bson import ObjectId
+from pymongo.errors import OperationFailure
 from tests.durable.databases import Databases, Stores
 from tests.durable.runs import a_record, a_turn
+from tests.durable.servers import Server
 
+from wfconform.reference.database import TooLarge
 from wfconform.reference.records import TURNS_KEPT, Claim, Record
 from wfconform.reference.status import Status
+from wfconform.reference.store import RunStore, embedded_collection
 
 
 def _claim(token: str, *, now: float = 10.0, until: float = 20.0) -> Claim:
@@ -123,6 +130,102 @@ def test_a_stop_wins_over_a_turn_in_flight(databases: Databases) -> None:
         assert await turn.runs.find(record.id) == stopped
 
     databases.run(scenario, processes=2)
+
+
+def test_a_turn_may_be_claimed_and_finished_in_one_write(databases: Databases) -> None:
+    """On the revision that is known, while nobody holds a claim; an expired one is none."""
+
+    async def scenario(here: Stores, there: Stores) -> None:
+        record = a_record()
+        await here.runs.insert(record)
+        second = replace(record, turn_number=2, revision=2)
+        assert await here.runs.finish_at_once(second, revision=1, claim=_claim("b"), turn=a_turn(2, token="b"))
+        assert not await here.runs.finish_at_once(second, revision=1, claim=_claim("c"), turn=a_turn(2, token="c"))
+        third = replace(record, turn_number=3, revision=3)
+        assert await _claimed(there, record, "there", until=20.0) == second
+        assert not await here.runs.finish_at_once(third, revision=2, claim=_claim("d"), turn=a_turn(3, token="d"))
+        late = _claim("e", now=20.5)
+        assert await here.runs.finish_at_once(third, revision=2, claim=late, turn=a_turn(3, token="e"))
+        assert not await there.runs.finish(third, revision=2, token="there", turn=a_turn(3, token="there"))
+        whole = await there.runs.history(record.id, tenant="first")
+        assert whole is not None
+        assert ([turn["claim"] for turn in whole["turns"]], whole["claim"]) == (["b", "e"], "")
+
+    databases.run(scenario, processes=2)
+
+
+def test_writes_that_go_together_are_each_told_their_own_outcome(databases: Databases) -> None:
+    """Of forty at once a third comes too late, and those alone are told so; all too late, all are."""
+
+    async def scenario(view: Stores) -> None:
+        records = [a_record() for _ in range(40)]
+        for record in records:
+            await view.runs.insert(record)
+        for record in records[::3]:
+            assert await view.runs.replace(replace(record, status=Status.CANCELLED, revision=2), revision=1)
+
+        async def at_once(record: Record) -> bool:
+            done, token = replace(record, turn_number=2, revision=2), str(record.id)
+            return await view.runs.finish_at_once(done, revision=1, claim=_claim(token), turn=a_turn(2, token=token))
+
+        for wanted in ([place % 3 != 0 for place in range(40)], [False] * 40):
+            assert await asyncio.gather(*map(at_once, records)) == wanted
+        for place, record in enumerate(records):
+            whole = await view.runs.history(record.id, tenant="first")
+            assert whole is not None
+            assert [turn["claim"] for turn in whole["turns"]] == ([str(record.id)] if place % 3 else [])
+
+    databases.run(scenario)
+
+
+@pytest.mark.parametrize(
+    "refused", [{"$set": {"_id": ObjectId()}}, {"$set": {"state": b"x" * (17 << 20)}}], ids=["forbidden", "too large"]
+)
+def test_one_of_several_writes_that_fails_takes_no_other_with_it(server: Server, refused: dict[str, Any]) -> None:
+    """It is the only one to be told."""
+    if server.name == "mongoeco" and "state" in refused["$set"]:
+        pytest.skip("mongoeco takes documents of any size where several come together")
+
+    async def scenario(view: Stores) -> None:
+        records = [a_record() for _ in range(5)]
+        for record in records:
+            await view.runs.insert(record)
+
+        async def updated(place: int, update: dict[str, Any]) -> Any:
+            token = f"{place}"
+            push = {"$push": {"turns": {"$each": [{"number": 2, "claim": token}], "$slice": -TURNS_KEPT}}}
+            id = records[place].id
+            shows = {"_id": id, "turns.claim": token}
+            return await view.collection.update_one({"_id": id}, {**push, **update}, shows=shows)
+
+        each = [updated(place, refused if place == 2 else {}) for place in range(5)]
+        found = await asyncio.gather(*each, return_exceptions=True)
+        assert isinstance(found.pop(2), TooLarge | OperationFailure)
+        assert found == [True] * 4
+        assert await view.runs.find(records[2].id) == records[2]
+
+    Databases(server.url, prefix=f"wfconform_test_{uuid.uuid4().hex[:8]}").run(scenario)
+
+
+def test_a_store_recalls_what_it_wrote_last_and_may_go_on() -> None:
+    """The oldest make room; what ended, or was moved on past it, is not recalled."""
+
+    async def scenario() -> None:
+        runs = RunStore(embedded_collection(), recalls=2)
+        first, second, third = (a_record() for _ in range(3))
+        for record in (first, second, third):
+            await runs.insert(record)
+        assert [runs.recall(record.id) for record in (first, second, third)] == [None, second, third]
+        moved = replace(second, turn_number=2, revision=2)
+        assert await runs.finish_at_once(moved, revision=1, claim=_claim("a"), turn=a_turn(2, token="a"))
+        assert runs.recall(second.id) == moved
+        assert not await runs.finish_at_once(moved, revision=1, claim=_claim("b"), turn=a_turn(2, token="b"))
+        assert runs.recall(second.id) is None
+        ended = replace(third, status=Status.COMPLETED, turn_number=2, revision=2)
+        assert await runs.finish_at_once(ended, revision=1, claim=_claim("c"), turn=a_turn(2, token="c"))
+        assert runs.recall(third.id) is None
+
+    asyncio.run(scenario())
 
 
 def test_turns_are_kept_as_pairs_of_input_and_output(databases: Databases) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DocumentTooLarge, WriteConcernError, WriteError
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, WriteConcernError, WriteError
 
 from wfconform.reference.database import Document
 
 MOST = 100  # in a group
+TOO_LARGE = frozenset({10334, 17419, 17420})  # BSONObjectTooLarge, and what an update says that grows too far
 Documents = AsyncCollection[dict[str, Any]]
 
 
@@ -78,13 +79,12 @@ async def _send(documents: Documents, group: Sequence[_Update]) -> None:
         matched = (await documents.bulk_write(asked, ordered=False)).matched_count
     except BulkWriteError as error:
         errors, matched = _errors(error.details), error.details["nMatched"]
-    except DocumentTooLarge:  # one of them, the driver does not say which; others may have been sent before
-        for one in group:
-            if await _was_carried_out(documents, one):
-                one.settle(matched=True)
-            else:
-                await _alone(documents, one)
-        return None
+    except OperationFailure as error:
+        if error.code not in TOO_LARGE:
+            raise
+        return await _one_by_one(documents, group)
+    except DocumentTooLarge:
+        return await _one_by_one(documents, group)
     all_or_none = matched in (0, len(group) - len(errors))
     for place, one in enumerate(group):
         if place in errors:
@@ -94,10 +94,19 @@ async def _send(documents: Documents, group: Sequence[_Update]) -> None:
     return None
 
 
+async def _one_by_one(documents: Documents, group: Sequence[_Update]) -> None:
+    """Send a group of which one is too large, nobody says which; those before it may have been carried out."""
+    for one in group:
+        if await _was_carried_out(documents, one):
+            one.settle(matched=True)
+        else:
+            await _alone(documents, one)
+
+
 async def _alone(documents: Documents, one: _Update) -> None:
     try:
         one.settle(matched=(await documents.update_one(one.filter, one.update)).matched_count == 1)
-    except DocumentTooLarge as error:
+    except (OperationFailure, DocumentTooLarge) as error:
         one.fail(error)
 
 

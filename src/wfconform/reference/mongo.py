@@ -36,7 +36,7 @@ from wfconform.reference.database import (
     TooLarge,
     Unanswered,
 )
-from wfconform.reference.grouped import Grouped
+from wfconform.reference.grouped import TOO_LARGE, Grouped
 from wfconform.reference.records import Page
 
 SELECTION_TIMEOUT_MS = 1_500
@@ -52,7 +52,6 @@ INDEXES = {
     ),
     WORKFLOWS: (_BY_TENANT,),
 }
-_TOO_LARGE = frozenset({10334, 17419, 17420})  # BSONObjectTooLarge, and what an update says that grows too far
 _DENIED = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, and Atlas's word for it
 _GIVES_TIME_OUT = ("serverselectiontimeoutms", "sockettimeoutms", "timeoutms")
 _PASSWORD = re.compile(r"(?<=://)[^@/]*@")
@@ -221,7 +220,7 @@ async def told() -> AsyncIterator[None]:
 
 def _meant(error: OperationFailure) -> DatabaseError | None:
     """Return what a server's refusal comes to; None for one that there is no reason for."""
-    if error.code in _TOO_LARGE:
+    if error.code in TOO_LARGE:
         return TooLarge(str(error))
     if error.code in _DENIED:
         return Denied((error.details or {}).get("codeName", "") or f"code {error.code}")
