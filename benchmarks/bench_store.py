@@ -62,7 +62,9 @@ async def measure(urls: dict[str, str]) -> dict[str, tuple[float, float]]:
     databases = {name: MongoDatabase(url, name="wfconform_bench") for name, url in urls.items()}
     apps: dict[str, Any] = {"embedded": embedded_app()}
     for name, database in databases.items():
-        apps[name] = embedded_app(store=RunStore(database.runs, recalls=RECALLED), definitions=Definitions(database.workflows))
+        apps[name] = embedded_app(
+            store=RunStore(database.runs, recalls=RECALLED), definitions=Definitions(database.workflows)
+        )
     blocks: dict[str, list[tuple[float, float]]] = {name: [] for name in apps}
     for app in apps.values():
         await block(app)

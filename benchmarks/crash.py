@@ -2,7 +2,8 @@
 
 Run it with `.venv/bin/python benchmarks/crash.py`; it exits 1 when something was lost or doubled. Sessions talk to
 `wfconform serve --mongo-url … --workers 2`; at a random moment all of its processes are killed (SIGKILL), every fifth
-time the database instead, where it was started here. After each the server is started again, and each run that was
+time the database instead, where it was started here; with `--members 3`, the primary of three mongods, so that another
+is elected. After each the server is started again, and each run that was
 talked to is compared with what its client was told:
 - every turn that was answered is in the record, with its number and its text;
 - no number and no text is there twice, numbers are without a gap;
@@ -24,6 +25,7 @@ import httpx
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from benchmarks.served import Reference, conversation, database  # noqa: E402
+from tests.durable.replicas import Replicas, replicas  # noqa: E402
 from tests.durable.servers import Server  # noqa: E402
 
 from wfconform.reference import DEVELOPMENT_KEY  # noqa: E402
@@ -165,7 +167,7 @@ async def go_on(client: httpx.AsyncClient, tally: Tally) -> int:
     return len(interrupted)
 
 
-async def crashes(server: Server, *, kills: int, seed: int) -> Tally:
+async def crashes(server: Server | Replicas, *, kills: int, seed: int) -> Tally:
     """Kill, start again, compare; as often as asked for."""
     chance, tally = random.Random(seed), Tally()
     reference = Reference(server.url, port=PORT, workers=2)
@@ -177,7 +179,7 @@ async def crashes(server: Server, *, kills: int, seed: int) -> Tally:
                 before, over = len(tally.accounts), asyncio.Event()
                 talking = asyncio.create_task(load(reference.base_url, tally, chance, over))
                 await asyncio.sleep(chance.uniform(0.3, 2.0))
-                of_database = kill % 5 == 0 and server.process is not None
+                of_database = kill % 5 == 0 and server.may_be_killed
                 victim: Any = server if of_database else reference
                 victim.kill()
                 if of_database:
@@ -202,9 +204,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", help="mongod (WFCONFORM_TEST_MONGO_URL), mongoeco or secantusdb")
+    parser.add_argument("--members", type=int, default=1, help="mongods in a replica set; the primary is killed")
     given = parser.parse_args()
     began_s = time.monotonic()
-    with database(given.database, synchronous=True) as server:
+    several = given.members > 1
+    with replicas(given.members) if several else database(given.database, synchronous=True) as server:
         tally = asyncio.run(crashes(server, kills=given.kills, seed=given.seed))
     for line in tally.wrong[:20]:
         print(f"WRONG {line}")

@@ -10,19 +10,19 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = Path(os.environ.get("WFCONFORM_TEST_DATABASES", ROOT / ".venv" / "databases"))
 START_TIMEOUT_S = 30.0
-_TIMEOUTS = "serverSelectionTimeoutMS=1500&socketTimeoutMS=30000"  # servers in Python are slow on a busy machine
+TIMEOUTS = "serverSelectionTimeoutMS=1500&socketTimeoutMS=30000"  # servers in Python are slow on a busy machine
 _MONGOECO = """
 import asyncio, sys
 from mongoeco.engines.sqlite import SQLiteEngine
@@ -35,7 +35,7 @@ async def main():
 
 asyncio.run(main())
 """
-_REPLICA_SET = "wfconform"
+REPLICA_SET = "wfconform"
 COMMANDS = {
     "mongoeco": ("bin/python", "-c", _MONGOECO, "{directory}", "{port}"),
     "secantusdb": (
@@ -44,7 +44,7 @@ COMMANDS = {
     ),
     "mongod": (
         *("fiftyone/db/bin/mongod", "--bind_ip", "127.0.0.1", "--port", "{port}", "--dbpath", "{directory}"),
-        *("--replSet", _REPLICA_SET, "--quiet"),
+        *("--replSet", REPLICA_SET, "--quiet"),
     ),
 }
 # What makes a server write its journal before it answers; without it a killed one may have forgotten answered writes.
@@ -82,17 +82,28 @@ class Server:
     guarded: bool = False
 
     def __post_init__(self) -> None:
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
 
     @property
     def url(self) -> str:
         """Where it is."""
-        return elsewhere(self.name) or f"mongodb://127.0.0.1:{self.port}/?directConnection=true&{_TIMEOUTS}"
+        return elsewhere(self.name) or f"mongodb://127.0.0.1:{self.port}/?directConnection=true&{TIMEOUTS}"
+
+    @property
+    def may_be_killed(self) -> bool:
+        """It was started here."""
+        return self.process is not None
 
     def start(self) -> None:
-        """Start it, or start it again on the same data and port, and wait until it takes connections."""
+        """Start it, or start it again on the same data and port, and wait until it takes writes."""
         if elsewhere(self.name):
             return
+        self.launch()
+        if self.name == "mongod":
+            elected(self.url, [self.port])
+
+    def launch(self) -> None:
+        """Start its process, and wait until it takes connections."""
         program, *arguments = COMMANDS[self.name]
         arguments += SYNCHRONOUS.get(self.name, ()) if self.synchronous else ()
         arguments += GUARDED[self.name] if self.guarded else ()
@@ -113,19 +124,6 @@ class Server:
                 if time.monotonic() > deadline_s or self.process.poll() is not None:
                     raise AssertionError(f"{self.name} did not start") from None
                 time.sleep(0.05)
-        if self.name == "mongod":
-            self._wait_for_a_primary(deadline_s)
-
-    def _wait_for_a_primary(self, deadline_s: float) -> None:
-        """Make it a replica set of one when it is none yet, and wait until that one is elected."""
-        with MongoClient[dict[str, object]](self.url) as client:
-            while not client.admin.command("hello")["isWritablePrimary"]:
-                with suppress(OperationFailure):  # it is one already
-                    members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
-                    client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
-                if time.monotonic() > deadline_s:
-                    raise AssertionError("mongod elected nobody")
-                time.sleep(0.05)
 
     def _write_key(self) -> None:
         """Write what members of a guarded replica set know each other by, readable by its owner alone."""
@@ -142,6 +140,23 @@ class Server:
             self.process = None
 
 
+def elected(url: str, ports: Sequence[int]) -> None:
+    """Make mongods on these ports a replica set when they are none yet, and wait until there is a primary."""
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    members = [{"_id": place, "host": f"127.0.0.1:{port}"} for place, port in enumerate(ports)]
+    wanted = {"_id": REPLICA_SET, "members": members, "settings": {"electionTimeoutMillis": 1000}}
+    one = f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true"
+    with MongoClient[dict[str, object]](one) as first, suppress(OperationFailure):  # it is one already
+        first.admin.command("replSetInitiate", wanted)
+    with MongoClient[dict[str, object]](url) as client:
+        while time.monotonic() < deadline_s:
+            with suppress(PyMongoError):
+                if client.admin.command("hello")["isWritablePrimary"]:
+                    return
+            time.sleep(0.05)
+    raise AssertionError("mongod elected nobody")
+
+
 @contextmanager
 def running(name: str, *, synchronous: bool = False) -> Iterator[Server]:
     """Run a server on an empty directory."""
@@ -156,7 +171,7 @@ def running(name: str, *, synchronous: bool = False) -> Iterator[Server]:
             server.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

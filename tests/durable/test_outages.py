@@ -10,8 +10,9 @@ from typing import Any
 
 import mongomock
 import pytest
+from tests.durable.replicas import replicas
 from tests.durable.runs import a_record, a_turn
-from tests.durable.servers import Server
+from tests.durable.servers import Server, elsewhere, missing
 from tests.reference.deployment import CONVERSATION, KEY, Answer, Deployment, strict_json
 
 from wfconform.errors import UsageError
@@ -21,7 +22,7 @@ from wfconform.reference.definitions import Definitions
 from wfconform.reference.embedded import EmbeddedCollection
 from wfconform.reference.mongo import MongoDatabase, without_password
 from wfconform.reference.records import Claim
-from wfconform.reference.store import RunStore, embedded_collection
+from wfconform.reference.store import PATIENCE_S, RunStore, embedded_collection
 
 pytestmark = pytest.mark.anyio
 
@@ -248,18 +249,49 @@ async def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None
     assert without_password(url) == shown
 
 
-async def test_a_real_server_may_go_and_come_back(server: Server) -> None:
-    """The real driver, a process that is killed: 503 while it is gone, then all goes on without a restart."""
-    if server.process is None:
-        pytest.skip("a mongod that runs elsewhere is not killed")
-    database = MongoDatabase(server.url, name="wfconform_outage")
+def _on(database: MongoDatabase, *, patience_s: float) -> Deployment:
     deployment = Deployment()
     deployment.app = create_app(
-        store=RunStore(database.runs, patience_s=0.1, recalls=9),
+        store=RunStore(database.runs, patience_s=patience_s, recalls=9),
         workflows=shipped_workflows(),
         definitions=Definitions(database.workflows),
         keys={KEY: "first"},
     )
+    return deployment
+
+
+async def test_an_election_loses_no_turn() -> None:
+    """The primary of three is killed between two turns and again during some: what was answered is there, once."""
+    if missing("mongod") or elsewhere("mongod"):
+        pytest.skip(missing("mongod") or "mongods that run elsewhere are not killed")
+    with replicas(3) as members:
+        database = MongoDatabase(members.url)
+        deployment = _on(database, patience_s=PATIENCE_S)
+        try:
+            run = await deployment.start()
+            assert (await deployment.say(run, "hi"))["turn_number"] == 2
+            for number in (3, 4):
+                await asyncio.to_thread(members.kill)
+                assert (await _until_answered(lambda: deployment.say(run, "still there?")))["turn_number"] == number
+                await asyncio.to_thread(members.start)
+            killing = asyncio.create_task(asyncio.to_thread(members.kill))
+            answers = await asyncio.gather(*(deployment.start() for _ in range(20)))
+            await killing
+            told = [answer["run_id"] for answer in answers if answer.code == 200]
+            assert {answer.code for answer in answers} <= {200, 500, 503}
+            await _until_answered(lambda: deployment.say(run, "and now?"))
+            for id in told:
+                assert (await deployment.say(id, "hi"))["turn_number"] == 2
+        finally:
+            await database.close()
+
+
+async def test_a_real_server_may_go_and_come_back(server: Server) -> None:
+    """The real driver, a process that is killed: 503 while it is gone, then all goes on without a restart."""
+    if not server.may_be_killed:
+        pytest.skip("a mongod that runs elsewhere is not killed")
+    database = MongoDatabase(server.url, name="wfconform_outage")
+    deployment = _on(database, patience_s=0.1)
     try:
         run = await deployment.start(CONVERSATION)
         assert (await deployment.say(run, "hi"))["turn_number"] == 2
@@ -278,7 +310,7 @@ async def test_a_real_server_may_go_and_come_back(server: Server) -> None:
 
 
 async def _until_answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
-    for _ in range(20):
+    for _ in range(100):
         answer = await ask()
         if answer.code != 503:
             return answer

@@ -21,6 +21,7 @@ from pymongo.errors import (
     WriteConcernError,
     WTimeoutError,
 )
+from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 
 from wfconform.errors import UsageError
@@ -85,6 +86,7 @@ class MongoDatabase:
         self._ready = False
         self._readying = asyncio.Lock()
         self._write_concern: WriteConcern | None = None
+        self._read_concern: ReadConcern | None = None
         self._collections: dict[str, AsyncCollection[Fields]] = {}
 
     @property
@@ -105,7 +107,9 @@ class MongoDatabase:
                     await self._get_ready()
         found = self._collections.get(name)
         if found is None:
-            found = self._client[self.name].get_collection(name, write_concern=self._write_concern)
+            found = self._client[self.name].get_collection(
+                name, write_concern=self._write_concern, read_concern=self._read_concern
+            )
             self._collections[name] = found
         return found
 
@@ -124,6 +128,8 @@ class MongoDatabase:
                 if replicated
                 else WriteConcern(w=1, j=True)
             )
+            # what a majority has is what no election takes back
+            self._read_concern = ReadConcern("majority") if replicated else None
             for name, indexes in INDEXES.items():
                 for keys in indexes:
                     await self._client[self.name][name].create_index(keys)
