@@ -1,7 +1,7 @@
 """What a database costs: turns per second over a real server against the embedded store, in one run.
 
 Run it with `.venv/bin/python benchmarks/bench_store.py [DATABASE …]`; databases are those that can be had (`make
-databases`; a mongod by WFCONFORM_TEST_MONGO_URL). Two measurements, blocks interleaved, medians:
+databases`). Two measurements, blocks interleaved, medians:
 - served: turns per second that `wfconform serve` answers to 50 sessions over HTTP, with the embedded store (one
   process, there cannot be more) and with each database (a worker for each core). With a mongod it exits 1 below 60 %;
   the other servers are written in Python, so what they reach says what they cost, and has no limit.

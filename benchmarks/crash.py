@@ -203,7 +203,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--database", help="mongod (WFCONFORM_TEST_MONGO_URL), mongoeco or secantusdb")
+    parser.add_argument("--database", help="mongod, mongoeco or secantusdb")
     parser.add_argument("--members", type=int, default=1, help="mongods in a replica set; the primary is killed")
     given = parser.parse_args()
     began_s = time.monotonic()

@@ -89,7 +89,7 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--database", help="mongod (WFCONFORM_TEST_MONGO_URL), mongoeco or secantusdb")
+    parser.add_argument("--database", help="mongod, mongoeco or secantusdb")
     given = parser.parse_args()
     with database(given.database) as server:
         reference = Reference(server.url, port=PORT, workers=given.workers)

@@ -47,7 +47,7 @@ def row(
     response: Any,
     *,
     run_id: str | None = RUN,
-    command: str = "start",
+    command: str | None = "start",
     took_ms: float = 100,
     **changes: Any,
 ) -> Row:

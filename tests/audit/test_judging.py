@@ -44,6 +44,8 @@ def _with(index: int, **changes: Any) -> list[Row]:
         ([*session(), row(9, answer(5))], "STS-009"),
         ([*session(), row(9, answer(1), run_id=None, took_ms=50)], "RUN-002"),
         ([*session(), row(9, answer(4, "completed"), command="stop")], "CAN-003"),
+        *(([*session(), row(9, answer(1), run_id=None, command=command, took_ms=50)], "RUN-002")
+          for command in ("data", "resume", None)),
     ],
 )  # fmt: skip
 def test_what_no_missing_call_explains_is_told(rows: list[Row], id: str) -> None:

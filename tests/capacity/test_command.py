@@ -197,6 +197,15 @@ def test_a_whole_record_runs_nothing_again(whole: Ended, tmp_path: Path) -> None
     assert json.loads((tmp_path / "again.json").read_text())["capacity"] == _answer(whole)
 
 
+def test_a_record_of_the_embedded_reference_goes_on(tmp_path: Path) -> None:
+    """It is served on another port each time; the record is of the reference."""
+    call = replace(CALL, overrides=Overrides(), embedded=True, resume=tmp_path / "c.jsonl", quiet=True)
+    first, second = Target(TEN), Target(TEN)
+    assert (capacity(call, run_step=first), capacity(call, run_step=second)) == (0, 0)
+    assert first.calls
+    assert second.calls == []
+
+
 def test_a_record_cut_off_in_a_line_goes_on_from_the_step_before(whole: Ended, tmp_path: Path) -> None:
     """A process that was killed while it wrote: that step is run again, and the record is whole afterwards."""
     lines = whole.read("c.jsonl").splitlines(keepends=True)

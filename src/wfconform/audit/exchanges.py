@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from wfconform.audit.recording import Call
@@ -12,7 +11,12 @@ from wfconform.wire import Exchange, Failure, Request, parse
 
 _PATH = re.compile(r"(?P<prefix>.*)/v1/workflows/(?P<id>[^/]+)/execute/?")
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
-_TURN_COMMANDS = frozenset({"start", "data", "resume"})
+_DEFAULT_COMMAND = "start"
+_KINDS = {  # of a call without a run_id (the first turn, whatever its command says: §5), and with one
+    **dict.fromkeys(("start", "data", "resume"), (Kind.FIRST, Kind.TURN)),
+    "stop": (Kind.STOP, Kind.STOP),
+}
+_UNCLEAR = (Kind.OTHER, Kind.OTHER)
 _NO_WORD_OF_THE_ENDPOINT = frozenset({408, 499, 502, 503, 504})  # a gateway's: the call may have been executed
 _OK, _FIRST_FAULT = 200, 500
 
@@ -76,14 +80,14 @@ def asked(body: bytes | None) -> tuple[Kind, str | None]:
     if not isinstance(value, dict) or not isinstance(value.get("run_input"), dict):
         return Kind.OTHER, None
     run_input = value["run_input"]
-    run_id, command = value.get("run_id"), run_input.get("command", "start")
+    run_id, command = value.get("run_id"), run_input.get("command")
+    command = _DEFAULT_COMMAND if command is None else command
+    first, later = _KINDS.get(command, _UNCLEAR) if isinstance(command, str) else _UNCLEAR
     if run_id is None:
-        kinds: dict[Any, Kind] = {"start": Kind.FIRST, "stop": Kind.STOP}
-        return (kinds.get(command, Kind.OTHER) if isinstance(command, str) else Kind.OTHER), None
+        return first, None
     if not isinstance(run_id, str) or not _OBJECT_ID.fullmatch(run_id) or not isinstance(command, str):
         return Kind.OTHER, None
-    kind = Kind.STOP if command == "stop" else Kind.TURN if command in _TURN_COMMANDS else Kind.OTHER
-    return kind, run_id.lower()
+    return later, run_id.lower()
 
 
 def without_repeats(calls: list[Seen]) -> Iterator[Seen]:

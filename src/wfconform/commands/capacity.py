@@ -85,7 +85,7 @@ def capacity(call: CapacityCall, *, run_step: RunStep | None = None) -> int:
         return _run(call, configured, plan, objectives, settings, run_step)
     timeout_s = read_environment().timeout_s if call.overrides.timeout_s is None else call.overrides.timeout_s
     with reference_process(timeout_s=timeout_s) as embedded:
-        return _run(call, embedded, plan, objectives, settings, run_step)
+        return _run(replace(call, embedded=True), embedded, plan, objectives, settings, run_step)
 
 
 def work(call: CapacityCall) -> int:
@@ -178,7 +178,7 @@ def _recorded(
     if call.resume is None:
         return None, []
     about = {
-        "target": target.access.base_url,
+        "target": "the embedded reference" if call.embedded else target.access.base_url,
         "slo": [objective.expression for objective in objectives],
         "think": [plan.think.distribution, plan.think.mean_s, plan.think.spread],
         "turns": list(plan.turns),
