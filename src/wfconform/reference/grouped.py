@@ -11,11 +11,18 @@ from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, WriteConcernError, WriteError
+from pymongo.errors import (
+    BulkWriteError,
+    DocumentTooLarge,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+    WriteError,
+)
 
-from wfconform.reference.database import Document
+from wfconform.reference.database import Document, Unanswered
 
-MOST = 100  # in a group
+MOST, MOST_BYTES = 100, 8 << 20  # in a group: far below what the driver would send as several commands
 TOO_LARGE = frozenset({10334, 17419, 17420})  # BSONObjectTooLarge, and what an update says that grows too far
 Documents = AsyncCollection[dict[str, Any]]
 
@@ -28,6 +35,11 @@ class _Update:
     update: Document
     shows: Document
     matched: asyncio.Future[bool]
+
+    @property
+    def size(self) -> int:
+        """About how large it is: all that is large in a document is bytes."""
+        return sum(len(value) for value in self.update.get("$set", {}).values() if isinstance(value, bytes))
 
     def settle(self, *, matched: bool) -> None:
         """Tell who waits for it, if anybody still does."""
@@ -59,7 +71,7 @@ class Grouped:
     async def _send(self) -> None:
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                group = self._next()
                 try:
                     await _send(await self._reached(), group)
                 except Exception as error:  # who waits for one of them is told
@@ -67,6 +79,17 @@ class Grouped:
                         one.fail(error)
         finally:
             self._sending = None
+
+    def _next(self) -> list[_Update]:
+        """Take the next group: one at least."""
+        taken = size = 0
+        for one in self._waiting[:MOST]:
+            size += one.size
+            if taken and size > MOST_BYTES:
+                break
+            taken += 1
+        group, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        return group
 
 
 async def _send(documents: Documents, group: Sequence[_Update]) -> None:
@@ -79,12 +102,12 @@ async def _send(documents: Documents, group: Sequence[_Update]) -> None:
         matched = (await documents.bulk_write(asked, ordered=False)).matched_count
     except BulkWriteError as error:
         errors, matched = _errors(error.details), error.details["nMatched"]
-    except OperationFailure as error:
-        if error.code not in TOO_LARGE:
+    except (OperationFailure, DocumentTooLarge) as error:
+        if isinstance(error, OperationFailure) and error.code not in TOO_LARGE:
             raise
-        return await _one_by_one(documents, group)
-    except DocumentTooLarge:
-        return await _one_by_one(documents, group)
+        for one in group:  # one of them is too large, nobody says which, and nothing was done
+            await _alone(documents, one)
+        return None
     all_or_none = matched in (0, len(group) - len(errors))
     for place, one in enumerate(group):
         if place in errors:
@@ -92,15 +115,6 @@ async def _send(documents: Documents, group: Sequence[_Update]) -> None:
         else:
             one.settle(matched=matched > 0 if all_or_none else await _was_carried_out(documents, one))
     return None
-
-
-async def _one_by_one(documents: Documents, group: Sequence[_Update]) -> None:
-    """Send a group of which one is too large, nobody says which; those before it may have been carried out."""
-    for one in group:
-        if await _was_carried_out(documents, one):
-            one.settle(matched=True)
-        else:
-            await _alone(documents, one)
 
 
 async def _alone(documents: Documents, one: _Update) -> None:
@@ -111,7 +125,11 @@ async def _alone(documents: Documents, one: _Update) -> None:
 
 
 async def _was_carried_out(documents: Documents, one: _Update) -> bool:
-    return await documents.find_one(one.shows, {"_id": 1}) is not None
+    """Look for what an update that was sent would have left; raises Unanswered when there is no telling."""
+    try:
+        return await documents.find_one(one.shows, {"_id": 1}) is not None
+    except PyMongoError as error:
+        raise Unanswered(str(error)) from error
 
 
 def _errors(details: Mapping[str, Any]) -> Mapping[int, Exception]:

@@ -47,12 +47,13 @@ from wfconform.reference.status import TERMINAL
 PATIENCE_S = 6.0  # how long the outcome of a write is asked for
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 0.5
+LARGEST_RECALLED = 65536  # bytes
 Sleep = Callable[[float], Awaitable[None]]
 Prevent = Callable[[], Awaitable[bool]]
 
 
 class _Recalled:
-    """The runs that this process wrote last and that may go on, as they were then; the oldest make room."""
+    """The runs that this process wrote last and that may go on, as they were then; the oldest make room for others."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -63,7 +64,8 @@ class _Recalled:
 
     def put(self, record: Record) -> None:
         self.drop(record.id)
-        if self._most and record.status not in TERMINAL:
+        is_small = len(record.state) + len(record.events) <= LARGEST_RECALLED
+        if self._most and is_small and record.status not in TERMINAL:
             if len(self._records) >= self._most:
                 del self._records[next(iter(self._records))]
             self._records[record.id] = record
@@ -159,7 +161,7 @@ class RunStore:
         When the database does not answer: as `finish`.
         """
         free = {"_id": record.id, "revision": revision, "claimed_until": {"$lt": claim.now}}
-        return await self._moved_on(free, record, turn, claim.token, lambda: self._outdate(record.id, revision))
+        return await self._moved_on(free, record, turn, claim.token, lambda: self._outdate(free))
 
     async def replace(self, record: Record, *, revision: int) -> bool:
         """Move a run on whoever holds a claim, which ends with it; False when somebody else was first."""
@@ -199,12 +201,12 @@ class RunStore:
         """Return whether the claim was held; then nothing can be written under it any more."""
         return await self.runs.update_one({"_id": id, "claim": token}, {"$set": dict(FREE)})
 
-    async def _outdate(self, id: ObjectId, revision: int) -> bool:
-        """Return whether a free run was still at the revision; then nothing can be written on that any more.
+    async def _outdate(self, free: Document) -> bool:
+        """Return whether a write on a free run could still be carried out; it cannot any more.
 
         Raises Unanswered while another has the claim: it may yet give it up, and the revision is as good as before.
         """
-        free = {"_id": id, "revision": revision, "claim": ""}
+        id, revision = free["_id"], free["revision"]
         if await self.runs.update_one(free, {"$set": {"revision": revision + 1}}):
             return True
         if await self.runs.find_one({"_id": id, "revision": revision}, without="turns") is not None:
