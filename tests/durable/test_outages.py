@@ -32,7 +32,10 @@ async def _at_once(_: float) -> None:
 
 
 class Flaky:
-    """A collection that loses what `lose` names: "request" never arrives, "answer" was carried out, "late" will be."""
+    """A collection that loses what `lose` names.
+
+    "request" never arrives, "answer" was carried out, "late" will be, "hang" says nothing.
+    """
 
     def __init__(self, inner: EmbeddedCollection) -> None:
         self._inner = inner
@@ -48,6 +51,8 @@ class Flaky:
             lost = how.pop(0)
             if lost == "request":
                 raise NotReached("no server")
+            if lost == "hang":
+                await asyncio.Event().wait()
             if lost == "too large":
                 raise TooLarge("17 MiB")
             if lost == "late":
@@ -157,12 +162,25 @@ async def test_what_nobody_can_find_out_is_a_500(outage: Outage) -> None:
     assert (answer.code, "retry-after" in answer.headers) == (500, False)
 
 
-async def test_a_stop_whose_answer_is_lost_may_be_sent_again(outage: Outage) -> None:
-    """The second one is told that the run is cancelled."""
+@pytest.mark.parametrize(("command", "status"), [("stop", "cancelled"), ("pause", "paused")])
+async def test_a_command_that_was_carried_out_is_answered(outage: Outage, command: str, status: str) -> None:
+    """Its answer was lost; what it left is found."""
     run = await outage.start()
     outage.flaky.lose = {"update_one": ["answer"]}
-    assert _is_unavailable(await outage.stop(run))
-    assert ((await outage.stop(run))["status"], (await outage.say(run, "hi")).code) == ("cancelled", 409)
+    assert (await outage.say(run, None, command=command))["status"] == status
+    assert (await outage.say(run, None, command=command))["status"] == status
+
+
+@pytest.mark.parametrize("command", ["stop", "pause"])
+async def test_a_command_that_was_not_carried_out_never_will_be(outage: Outage, command: str) -> None:
+    """503 says that it was not; should it still arrive, the run goes on all the same."""
+    run = await outage.start()
+    outage.flaky.lose = {"update_one": ["late"]}
+    assert _is_unavailable(await outage.say(run, None, command=command))
+    for arrives in outage.flaky.late:
+        assert await arrives() is False
+    assert (await outage.say(run, "hi"))["turn_number"] == 2
+    assert (await outage.stop(run))["status"] == "cancelled"
 
 
 async def test_a_claim_whose_answer_is_lost_blocks_nobody() -> None:
@@ -209,6 +227,32 @@ async def test_what_was_to_be_finished_at_once_is_settled_after_anothers_claim()
     with pytest.raises(NotReached):
         await store.finish_at_once(record, revision=1, claim=Claim("mine", 10.0, 20.0), turn=a_turn(2, token="mine"))
     assert await flaky.late[0]() is False
+
+
+async def test_the_claim_of_a_crashed_process_does_not_keep_a_turn_from_being_settled() -> None:
+    """It expired: the write could be carried out, so it can be prevented."""
+    flaky: Any = Flaky(embedded_collection(mongomock.MongoClient(), RUNS))
+    store, record = RunStore(flaky, sleep=_at_once), a_record()
+    await store.insert(record)
+    await store.claim(record.id, Claim("dead", 1.0, 2.0), tenant="first", workflow_id=record.workflow_id)
+    flaky.lose = {"update_one": ["late"]}
+    with pytest.raises(NotReached):
+        await store.finish_at_once(record, revision=1, claim=Claim("mine", 10.0, 20.0), turn=a_turn(2, token="mine"))
+    assert await flaky.late[0]() is False
+
+
+async def test_patience_ends_where_the_database_hangs() -> None:
+    """It is counted by the clock, not by how often was asked."""
+    flaky: Any = Flaky(embedded_collection(mongomock.MongoClient(), RUNS))
+    store, record = RunStore(flaky, patience_s=0.05), a_record()
+    await store.insert(record)
+    claim = Claim("mine", 10.0, 20.0)
+    flaky.lose = {"update_one": ["answer", *["hang"] * 50], "insert_one": ["answer", *["hang"] * 50]}
+    async with asyncio.timeout(5):
+        with pytest.raises(Unanswered):
+            await store.finish_at_once(record, revision=1, claim=claim, turn=a_turn(2, token="mine"))
+        with pytest.raises(Unanswered):
+            await store.insert(a_record())
 
 
 async def test_what_was_finished_at_once_is_known_behind_a_later_turn() -> None:

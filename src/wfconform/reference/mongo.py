@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pymongo import AsyncMongoClient, ReturnDocument, WriteConcern
+from pymongo import AsyncMongoClient, ReadPreference, ReturnDocument, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import (
     ConfigurationError,
@@ -108,7 +108,10 @@ class MongoDatabase:
         found = self._collections.get(name)
         if found is None:
             found = self._client[self.name].get_collection(
-                name, write_concern=self._write_concern, read_concern=self._read_concern
+                name,
+                read_preference=ReadPreference.PRIMARY,  # whatever the URL prefers: others lag behind
+                write_concern=self._write_concern,
+                read_concern=self._read_concern,
             )
             self._collections[name] = found
         return found

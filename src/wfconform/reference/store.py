@@ -77,7 +77,7 @@ class _Recalled:
 class RunStore:
     """Reads and writes runs.
 
-    Every operation may raise NotReached: it was not done, or may simply be done again. `insert` and `finish` may raise
+    Every operation may raise NotReached: it was not done, and will not be. Those that move a run on may raise
     Unanswered when even after `patience_s` nobody can say what became of the write; what writes may raise TooLarge.
     recalls: how many runs are remembered as they were written, for databases that it costs something to ask.
     """
@@ -94,22 +94,13 @@ class RunStore:
         """Add a new run; sent again until it is known to be there: its `_id` is its own, so it is made once."""
         turns = [] if turn is None else [pair_document(turn)]
         document = {"_id": record.id, **fields_of(record), **FREE, "turns": turns}
-        sent = False
-        waits = _waits(self._patience_s)
-        while True:
-            try:
-                await self.runs.insert_one(dict(document))
-                return self._recalled.put(record)
-            except Duplicate:
-                return None
-            except (NotReached, Unanswered) as error:
-                sent = sent or isinstance(error, Unanswered)
-                if not sent:
-                    raise
-                wait_s = next(waits, None)
-                if wait_s is None:
-                    raise Unanswered("nobody can say whether the run was made") from error
-                await self._sleep(wait_s)
+        try:
+            await self.runs.insert_one(dict(document))
+        except Duplicate:
+            return
+        except Unanswered as error:
+            await self._insert_again(document, error)
+        self._recalled.put(record)
 
     def recall(self, id: ObjectId) -> Record | None:
         """Return a run as this process wrote it last; others may have moved it on since."""
@@ -164,11 +155,12 @@ class RunStore:
         return await self._moved_on(free, record, turn, claim.token, lambda: self._outdate(free))
 
     async def replace(self, record: Record, *, revision: int) -> bool:
-        """Move a run on whoever holds a claim, which ends with it; False when somebody else was first."""
+        """Move a run on whoever holds a claim, which ends with it; False when somebody else was first.
+
+        When the database does not answer: as `finish`.
+        """
         expected = {"_id": record.id, "revision": revision}
-        self._recalled.drop(record.id)
-        async with _harmless():  # who asks for it again is told the same
-            return await self.runs.update_one(expected, {"$set": {**moving_fields_of(record), **FREE}})
+        return await self._moved_on(expected, record, None, "", lambda: self._outdate(expected))
 
     async def history(self, id: ObjectId, *, tenant: str) -> dict[str, Any] | None:
         """Return a whole document, with its turns."""
@@ -185,9 +177,11 @@ class RunStore:
     ) -> bool:
         """Move a run on where the filter still holds. prevent: makes sure that it cannot any more; False: too late."""
         update: dict[str, Any] = {"$set": {**moving_fields_of(record), **FREE}}
-        written = {"_id": record.id, "turns.claim": token}
+        # what the document fits once this was carried out: of a command, until others move the run on
+        written = {"_id": record.id, "revision": record.revision, "updated_at": record.updated_at}
         if turn is not None:
             update["$push"] = {"turns": {"$each": [pair_document(turn)], "$slice": -TURNS_KEPT}}
+            written = {"_id": record.id, "turns.claim": token}
         self._recalled.drop(record.id)
         try:
             done = await self.runs.update_one(filter, update, shows=None if turn is None else written)
@@ -197,17 +191,29 @@ class RunStore:
             self._recalled.put(record)
         return done
 
+    async def _insert_again(self, document: Document, error: Unanswered) -> None:
+        """Send a run again until it is known to be there; raises Unanswered when that is not known in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s):
+                for wait_s in _waits(self._patience_s):
+                    await self._sleep(wait_s)
+                    with suppress(NotReached, Unanswered):
+                        with suppress(Duplicate):
+                            await self.runs.insert_one(dict(document))
+                        return
+        raise Unanswered("nobody can say whether the run was made") from error
+
     async def _give_up(self, id: ObjectId, token: str) -> bool:
         """Return whether the claim was held; then nothing can be written under it any more."""
         return await self.runs.update_one({"_id": id, "claim": token}, {"$set": dict(FREE)})
 
-    async def _outdate(self, free: Document) -> bool:
-        """Return whether a write on a free run could still be carried out; it cannot any more.
+    async def _outdate(self, filter: Document) -> bool:
+        """Return whether a write on a revision could still be carried out; it cannot any more.
 
         Raises Unanswered while another has the claim: it may yet give it up, and the revision is as good as before.
         """
-        id, revision = free["_id"], free["revision"]
-        if await self.runs.update_one(free, {"$set": {"revision": revision + 1}}):
+        id, revision = filter["_id"], filter["revision"]
+        if await self.runs.update_one(filter, {"$set": {"revision": revision + 1}}):
             return True
         if await self.runs.find_one({"_id": id, "revision": revision}, without="turns") is not None:
             raise Unanswered("another has the claim")
@@ -217,18 +223,21 @@ class RunStore:
         """Find out what became of a write that was not answered.
 
         It is prevented first: where that succeeds the write was not carried out, and cannot be any more. Where it is
-        too late for that, the turn's own entry tells whether the write was what came before.
+        too late for that, what it would have left tells whether it was the write that came before: looked for by a
+        write that changes nothing, which a database that others have replaced cannot answer.
         """
-        for wait_s in _waits(self._patience_s):
-            try:
-                if await prevent():
-                    raise Withdrawn("the write did not arrive, and cannot any more")
-                return await self.runs.find_one(written, without="turns") is not None
-            except Withdrawn:
-                raise
-            except (NotReached, Unanswered):
-                await self._sleep(wait_s)
-        raise Unanswered("nobody can say whether the turn was written")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s):
+                for wait_s in _waits(self._patience_s):
+                    try:
+                        if await prevent():
+                            raise Withdrawn("the write did not arrive, and cannot any more")
+                        return await self.runs.update_one(written, {"$set": {"_id": written["_id"]}})
+                    except Withdrawn:
+                        raise
+                    except (NotReached, Unanswered):
+                        await self._sleep(wait_s)
+        raise Unanswered("nobody can say whether it was written")
 
 
 @asynccontextmanager
