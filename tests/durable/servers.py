@@ -45,6 +45,7 @@ COMMANDS = {
     "mongod": (
         *("fiftyone/db/bin/mongod", "--bind_ip", "127.0.0.1", "--port", "{port}", "--dbpath", "{directory}"),
         *("--replSet", REPLICA_SET, "--quiet"),
+        *("--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)"),  # not 300 MB for each test
     ),
 }
 # What makes a server write its journal before it answers; without it a killed one may have forgotten answered writes.
