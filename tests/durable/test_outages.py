@@ -10,6 +10,7 @@ from typing import Any
 
 import mongomock
 import pytest
+from pymongo.errors import OperationFailure
 from tests.durable.replicas import replicas
 from tests.durable.runs import a_record, a_turn
 from tests.durable.servers import Server, elsewhere, missing
@@ -20,7 +21,7 @@ from wfconform.reference import create_app, shipped_workflows
 from wfconform.reference.database import RUNS, NotReached, TooLarge, Unanswered
 from wfconform.reference.definitions import Definitions
 from wfconform.reference.embedded import EmbeddedCollection
-from wfconform.reference.mongo import MongoDatabase, without_password
+from wfconform.reference.mongo import MongoDatabase, told, without_password
 from wfconform.reference.records import Claim
 from wfconform.reference.store import PATIENCE_S, RunStore, embedded_collection
 
@@ -270,6 +271,13 @@ async def test_what_was_finished_at_once_is_known_behind_a_later_turn() -> None:
     flaky.lose = {"update_one": ["late"]}
     another = replace(claim, token="another")
     assert not await store.finish_at_once(done, revision=1, claim=another, turn=a_turn(2, token="another"))
+
+
+async def test_what_a_server_alone_refuses_of_a_second_try_leaves_the_first_open() -> None:
+    """The driver takes it for a member of a set once it has hung; the first try may have been carried out."""
+    with pytest.raises(Unanswered):
+        async with told():
+            raise OperationFailure("Transaction numbers are only allowed on a replica set member or mongos", 20)
 
 
 @pytest.mark.parametrize("url", ["http://db", "mongodb://user:p%@db", "mongodb://", "mongodb://user:se:cret@db"])

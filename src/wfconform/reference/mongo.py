@@ -54,6 +54,8 @@ INDEXES = {
     WORKFLOWS: (_BY_TENANT,),
 }
 _DENIED = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, and Atlas's word for it
+# 20: to a server alone that had hung, the driver sends a write again as to a replica set, which that server refuses
+_PASSING = frozenset({20, 91, 189, 10107, 11600, 11602, 13435, 13436})
 _GIVES_TIME_OUT = ("serverselectiontimeoutms", "sockettimeoutms", "timeoutms")
 _PASSWORD = re.compile(r"(?<=://)[^@/]*@")
 Fields = dict[str, Any]
@@ -238,4 +240,4 @@ def _meant(error: OperationFailure) -> DatabaseError | None:
 
 def _passes(error: OperationFailure) -> bool:
     """Tell whether a failure is of the moment: the server starts, ends, or elects (what drivers retry)."""
-    return error.has_error_label("RetryableWriteError") or error.code in (91, 189, 10107, 11600, 11602, 13435, 13436)
+    return error.has_error_label("RetryableWriteError") or error.code in _PASSING

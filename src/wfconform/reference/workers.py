@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from threading import Thread
@@ -157,7 +158,8 @@ class _Server(uvicorn.Server):
 def _serve(recipe: Recipe, listener: socket.socket, ready: Connection) -> None:
     """Be one of the processes; ends with the one that started it, however that ends."""
     Thread(target=_end_with_parent, name="wfconform-parent", daemon=True).start()
-    _Server(settings(recipe.build()), ready).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # a terminal's Ctrl-C reaches every process; uvicorn has ended when it raises
+        _Server(settings(recipe.build()), ready).run(sockets=[listener])
 
 
 def _end_with_parent() -> None:
